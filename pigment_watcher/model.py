@@ -164,8 +164,9 @@ class Verdict:
 class Job:
     """One version of one file on its way; times are seconds since 1970, UTC.
 
-    `source` is where the file was dropped, `claimed_at` is None until it is in processing/,
-    `rejections` counts the answers in a row by which Pigment did not take it.
+    `source` is where the file was dropped, `claimed_at` is None until it is in processing/.
+    `attempts` counts the pushes begun, `retries` the trials in a row that came to nothing,
+    `rejections` those of them that the destination answered, with an error.
     """
 
     id: int
@@ -191,6 +192,7 @@ class Job:
     finished_at: float | None = None
     attempts: int = 0
     polls: int = 0
+    retries: int = 0
     rejections: int = 0
     rejected_since: float | None = None
     missing_since: float | None = None

@@ -1,0 +1,161 @@
+"""What the first and last bytes of a file tell: text with rows, or something to refuse."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from pigment_watcher.model import Verdict
+from pigment_watcher.policy import verdicts
+
+#: How many bytes from the begin, and from the end, of a file are looked at, at a time.
+BLOCK = 64 * 1024
+
+_UTF16 = (b"\xff\xfe", b"\xfe\xff")
+_UTF32 = (b"\xff\xfe\x00\x00", b"\x00\x00\xfe\xff")
+_FIELD_ENDS = b",;\t|\n\r"
+
+_SAVE_AS_CSV = "Open it in Excel, choose File > Save As > CSV, and drop the saved file instead."
+_UNPACK = "Unpack it and drop the CSV files that are in it instead."
+
+#: What the first bytes of a file that is no text give away: (first bytes, what it is, advice).
+_SIGNATURES: tuple[tuple[bytes, str, str], ...] = (
+    (b"\xd0\xcf\x11\xe0", "an old Excel workbook (.xls)", _SAVE_AS_CSV),
+    (b"\x1f\x8b", "a gzip archive (.gz)", _UNPACK),
+    (b"7z\xbc\xaf\x27\x1c", "a 7-Zip archive (.7z)", _UNPACK),
+    (b"Rar!", "a RAR archive (.rar)", _UNPACK),
+    (b"BZh", "a bzip2 archive (.bz2)", _UNPACK),
+    (b"\xfd7zXZ\x00", "an xz archive (.xz)", _UNPACK),
+    (b"\x28\xb5\x2f\xfd", "a zstd archive (.zst)", _UNPACK),
+    (b"%PDF-", "a PDF document", "Export the figures as CSV and drop that file instead."),
+    (b"PAR1", "a Parquet file", "Export the figures as CSV and drop that file instead."),
+)
+_ZIP = (b"PK\x03\x04", b"PK\x05\x06")
+_WORKBOOK_PARTS = (b"xl/", b"[Content_Types].xml", b"_rels/", b"docProps/")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sample:
+    """The begin and the end of a file of `size` bytes; `read_at` returns BLOCK bytes from there."""
+
+    size: int
+    head: bytes
+    tail: bytes
+    read_at: Callable[[int], bytes]
+
+
+def refusal(sample: Sample, *, allow_empty: bool) -> Verdict | None:
+    """Return why a file must not be pushed, or None."""
+    if sample.size > 0 and (verdict := _no_text(sample.head)) is not None:
+        return verdict
+    if _ends_in_nul(sample):
+        return verdicts.invalid(
+            "The file ends in NUL bytes: its copy was not finished, or failed.",
+            "Copy it again from where it came from. If that happens often, have the file written"
+            " under another name, such as sales.csv.tmp, and renamed when it is whole.",
+        )
+    if allow_empty:
+        return None
+    if sample.size == 0 or not _text(sample.head).strip():
+        return verdicts.invalid(
+            "The file is empty.",
+            "Export it again and look at it before dropping it. If an empty file is meant, ask"
+            " the administrator of this service for allow_empty.",
+        )
+    if not _has_rows(sample):
+        return verdicts.invalid(
+            "The file holds a header and no rows.",
+            "Export it again and look at it before dropping it. If a file without rows is meant,"
+            " ask the administrator of this service for allow_empty.",
+        )
+    return None
+
+
+def _no_text(head: bytes) -> Verdict | None:
+    if head.startswith(_ZIP):
+        if any(part in head for part in _WORKBOOK_PARTS):
+            return _not_a_csv("an Excel workbook (.xlsx)", _SAVE_AS_CSV)
+        return _not_a_csv("a ZIP archive (.zip)", _UNPACK)
+    for signature, what, advice in _SIGNATURES:
+        if head.startswith(signature):
+            return _not_a_csv(what, advice)
+    return None
+
+
+def _not_a_csv(what: str, advice: str) -> Verdict:
+    return verdicts.invalid(f"This is {what} and no CSV, whatever its name says.", advice)
+
+
+def _ends_in_nul(sample: Sample) -> bool:
+    """Count NULs at the end: in UTF-16 and UTF-32 the last character may hold some by right."""
+    count = len(sample.tail) - len(sample.tail.rstrip(b"\x00"))
+    if sample.head.startswith(_UTF32):
+        rightful = 3
+    elif sample.head.startswith(_UTF16) or b"\x00" in sample.head[:BLOCK].rstrip(b"\x00"):
+        rightful = 1
+    else:
+        rightful = 0
+    return count > rightful
+
+
+def _text(block: bytes) -> bytes:
+    """Return ASCII as it is in any encoding: without NULs and byte order marks."""
+    for mark in (*_UTF16, b"\xef\xbb\xbf"):
+        block = block.removeprefix(mark)
+    return block.replace(b"\x00", b"")
+
+
+def _has_rows(sample: Sample) -> bool:
+    """Look for anything but blanks behind the first line; a quoted line end does not end it."""
+    return _rows_behind_header(sample, quotes=True) or (
+        # A lone quote in the header would swallow the whole file: then quotes mean nothing.
+        _quotes_never_close(sample) and _rows_behind_header(sample, quotes=False)
+    )
+
+
+def _rows_behind_header(sample: Sample, *, quotes: bool) -> bool:
+    in_quotes, header_over, previous = False, False, b"\n"
+    for block in _blocks(sample):
+        rest = block
+        if not header_over:
+            end, in_quotes, previous = _header_end(block, in_quotes, previous, quotes=quotes)
+            if end is None:
+                continue
+            header_over, rest = True, block[end:]
+        if rest.strip():
+            return True
+    return False
+
+
+def _quotes_never_close(sample: Sample) -> bool:
+    in_quotes, previous = False, b"\n"
+    for block in _blocks(sample):
+        end, in_quotes, previous = _header_end(block, in_quotes, previous, quotes=True)
+        if end is not None:
+            return False
+    return in_quotes
+
+
+def _header_end(
+    block: bytes, in_quotes: bool, previous: bytes, *, quotes: bool
+) -> tuple[int | None, bool, bytes]:
+    for index in range(len(block)):
+        byte = block[index : index + 1]
+        if byte == b'"' and quotes:
+            if in_quotes:
+                in_quotes = False
+            elif previous in _FIELD_ENDS:
+                in_quotes = True
+        elif byte in b"\r\n" and not in_quotes:
+            return index + 1, in_quotes, byte
+        previous = byte
+    return None, in_quotes, previous
+
+
+def _blocks(sample: Sample) -> Iterator[bytes]:
+    yield _text(sample.head)
+    offset = len(sample.head)
+    while offset < sample.size:
+        block = sample.read_at(offset)
+        if not block:
+            return
+        offset += len(block)
+        yield _text(block)

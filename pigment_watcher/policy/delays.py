@@ -1,0 +1,50 @@
+"""When something is tried again: growing delays with a cap, spread by chance."""
+
+from pigment_watcher.model import ConditionKind
+
+#: Seconds before a push that came to nothing is tried again, at first and at most.
+PUSH_RETRY_S = (2.0, 300.0)
+#: Seconds before a status call that failed is asked again, at first and at most.
+POLL_RETRY_S = (2.0, 60.0)
+#: Seconds between the status calls of one import, at first and at most.
+POLL_S = (1.0, 30.0)
+POLL_GROWTH = 1.5
+#: Seconds before a finished file's move is tried again, at first and at most.
+ARCHIVE_RETRY_S = (2.0, 300.0)
+#: Seconds to wait after "too many requests" without a Retry-After: the length of Pigment's window.
+TOO_MANY_REQUESTS_S = 300.0
+#: The longest that a due time may lie ahead; what lies further came from a wrong clock.
+LONGEST_S = 24 * 3600.0
+#: A share of the delay by which it is made shorter or longer, so that lanes do not march in step.
+SPREAD = 0.2
+
+#: Seconds until a condition is looked at again, at first and at most.
+CONDITION_S = {
+    ConditionKind.HOST_IN_DOUBT: (5.0, 300.0),
+    ConditionKind.WRONG_URL: (30.0, 300.0),
+    ConditionKind.KEY_REFUSED: (30.0, 300.0),
+    ConditionKind.KEY_IN_DOUBT: (5.0, 300.0),
+    ConditionKind.CONFIGURATION_MISSING: (300.0, 3600.0),
+}
+
+
+def growing(span: tuple[float, float], tries: int, chance: float, growth: float = 2.0) -> float:
+    """Return the delay in seconds after `tries` earlier ones; `chance` lies in [0, 1)."""
+    first, most = span
+    exact = min(most, first * growth ** min(tries, 64))
+    return exact * (1 - SPREAD + 2 * SPREAD * chance)
+
+
+def before_poll(polls: int, chance: float) -> float:
+    """Return the seconds to wait before an import is asked after once more."""
+    return growing(POLL_S, polls, chance, POLL_GROWTH)
+
+
+def before_probe(kind: ConditionKind, attempts: int, chance: float) -> float:
+    """Return the seconds until a condition is looked at again."""
+    return growing(CONDITION_S[kind], attempts, chance)
+
+
+def clamped(due_at: float, now: float) -> float:
+    """Return a due time that a wrong clock can't have put out of reach."""
+    return due_at if due_at <= now + LONGEST_S else now

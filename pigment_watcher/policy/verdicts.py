@@ -1,0 +1,131 @@
+"""What a person reads about an end: what happened, and what to do now, in plain words."""
+
+from pigment_watcher.model import Outcome, Verdict
+
+LOOK_IN_PIGMENT = (
+    "Open the block in Pigment and look at its Update History: each import stands there, under"
+    " the name of whoever made the import configuration, and its Import Summary says what went"
+    " wrong. The CSV as Pigment received it can be downloaded there."
+)
+DROP_AGAIN = "Correct the file and drop it into the folder again, under the same or another name."
+LOOK_FIRST = (
+    "Look before dropping it again: open the block in Pigment and look at its Update History at"
+    " the time given below. If the import is there and Completed, nothing is left to do. If it is"
+    " not there, drop the file into the folder again. Dropping it again although it was imported"
+    " may load its rows twice."
+)
+
+
+def imported() -> Verdict:
+    """Pigment said Completed."""
+    return Verdict(outcome=Outcome.IMPORTED, reason="Pigment imported the file.")
+
+
+def import_failed(answer: str) -> Verdict:
+    """Pigment said Failed."""
+    return Verdict(
+        outcome=Outcome.FAILED,
+        reason="Pigment received the file, and its import failed.",
+        answer=answer,
+        advice=f"{LOOK_IN_PIGMENT} {DROP_AGAIN}",
+    )
+
+
+def refused(status: int, answer: str) -> Verdict:
+    """Pigment answered the push with a final error."""
+    causes = {
+        400: " This is its answer to a file that is too large, or to a request it can't read.",
+        403: " The key works for other requests, so a proxy or firewall disliked this file.",
+        413: " The file is too large.",
+    }
+    return Verdict(
+        outcome=Outcome.REFUSED,
+        reason=f"Pigment did not take the file: it answered {status}.{causes.get(status, '')}",
+        answer=answer,
+        advice=f"Nothing was imported. {DROP_AGAIN} If the file looks right, show this text to"
+        " the administrator of this service.",
+    )
+
+
+def invalid(reason: str, advice: str) -> Verdict:
+    """Our own checks refused the file."""
+    return Verdict(outcome=Outcome.INVALID, reason=reason, advice=advice)
+
+
+def given_up(rejections: int, answer: str) -> Verdict:
+    """The destination keeps answering this one file with errors while it takes others."""
+    return Verdict(
+        outcome=Outcome.FAILED,
+        reason=f"Pigment answered this file with an error {rejections} times in a row, while it"
+        " took others.",
+        answer=answer,
+        advice=f"{LOOK_IN_PIGMENT} {DROP_AGAIN}",
+    )
+
+
+def answer_lost(what: str) -> Verdict:
+    """A push was begun and its answer was lost."""
+    return Verdict(
+        outcome=Outcome.UNSURE,
+        reason="The file was sent to Pigment and the answer was lost, so nobody knows whether it"
+        " was imported.",
+        answer=what,
+        advice=LOOK_FIRST,
+    )
+
+
+def interrupted() -> Verdict:
+    """The service itself was stopped hard in the middle of a push."""
+    return answer_lost("This service was interrupted while it sent the file.")
+
+
+def changed_while_sent() -> Verdict:
+    """What was sent is not what was claimed."""
+    return Verdict(
+        outcome=Outcome.UNSURE,
+        reason="The file changed while it was being sent, so Pigment may have got a mixture of"
+        " the old and the new content.",
+        advice=f"Make sure that whatever writes the file has finished. {LOOK_FIRST}",
+    )
+
+
+def import_lost() -> Verdict:
+    """Pigment does not know its own import ID."""
+    return Verdict(
+        outcome=Outcome.UNSURE,
+        reason="Pigment took the file and then said for minutes that it knows no import of that"
+        " ID, so nobody knows whether it was imported.",
+        advice=LOOK_FIRST,
+    )
+
+
+def import_overdue(hours: float) -> Verdict:
+    """The import runs longer than the operator gave it."""
+    return Verdict(
+        outcome=Outcome.UNSURE,
+        reason=f"Pigment took the file, and after {hours:.3g} hours the import was still in"
+        " progress, so it is no longer waited for.",
+        advice=LOOK_FIRST,
+    )
+
+
+def orphan() -> Verdict:
+    """A claimed file that no journal knows."""
+    return Verdict(
+        outcome=Outcome.UNSURE,
+        reason="The file was claimed by this service, and the record of what happened to it is"
+        " lost, so nobody knows whether it was imported.",
+        advice=LOOK_FIRST,
+    )
+
+
+def gone() -> Verdict:
+    """The file vanished before anything was sent."""
+    return Verdict(
+        outcome=Outcome.GONE, reason="The file was removed before anything of it was sent."
+    )
+
+
+def returned(reason: str) -> Verdict:
+    """The file is put back where it came from; nothing was sent."""
+    return Verdict(outcome=Outcome.RETURNED, reason=reason)
