@@ -104,50 +104,35 @@ def _text(block: bytes) -> bytes:
 
 
 def _has_rows(sample: Sample) -> bool:
-    """Look for anything but blanks behind the first line; a quoted line end does not end it."""
-    return _rows_behind_header(sample, quotes=True) or (
-        # A lone quote in the header would swallow the whole file: then quotes mean nothing.
-        _quotes_never_close(sample) and _rows_behind_header(sample, quotes=False)
-    )
+    """Look for anything but blanks behind the first line."""
+    blocks = _blocks(sample)
+    first = next(blocks).lstrip(b"\r\n")
+    end = _header_end(first)
+    if end is None:
+        for block in blocks:
+            _, found, rest = block.partition(b"\n")
+            if found:
+                return bool(rest.strip()) or any(later.strip() for later in blocks)
+        return False
+    return bool(first[end:].strip()) or any(block.strip() for block in blocks)
 
 
-def _rows_behind_header(sample: Sample, *, quotes: bool) -> bool:
-    in_quotes, header_over, previous = False, False, b"\n"
-    for block in _blocks(sample):
-        rest = block
-        if not header_over:
-            end, in_quotes, previous = _header_end(block, in_quotes, previous, quotes=quotes)
-            if end is None:
-                continue
-            header_over, rest = True, block[end:]
-        if rest.strip():
-            return True
-    return False
+def _header_end(text: bytes) -> int | None:
+    """Return where the first line ends; a line end within quotes does not count.
 
-
-def _quotes_never_close(sample: Sample) -> bool:
-    in_quotes, previous = False, b"\n"
-    for block in _blocks(sample):
-        end, in_quotes, previous = _header_end(block, in_quotes, previous, quotes=True)
-        if end is not None:
-            return False
-    return in_quotes
-
-
-def _header_end(
-    block: bytes, in_quotes: bool, previous: bytes, *, quotes: bool
-) -> tuple[int | None, bool, bytes]:
-    for index in range(len(block)):
-        byte = block[index : index + 1]
-        if byte == b'"' and quotes:
-            if in_quotes:
-                in_quotes = False
-            elif previous in _FIELD_ENDS:
-                in_quotes = True
-        elif byte in b"\r\n" and not in_quotes:
-            return index + 1, in_quotes, byte
+    A lone quote would swallow all that follows: where quotes never close, they mean nothing.
+    """
+    in_quotes, previous, first_line_end = False, b"\n", None
+    for index in range(len(text)):
+        byte = text[index : index + 1]
+        if byte == b'"':
+            in_quotes = not in_quotes and previous in _FIELD_ENDS
+        elif byte in b"\r\n":
+            if not in_quotes:
+                return index + 1
+            first_line_end = first_line_end or index + 1
         previous = byte
-    return None, in_quotes, previous
+    return first_line_end
 
 
 def _blocks(sample: Sample) -> Iterator[bytes]:

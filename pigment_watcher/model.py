@@ -166,7 +166,8 @@ class Job:
 
     `source` is where the file was dropped, `claimed_at` is None until it is in processing/.
     `attempts` counts the pushes begun, `retries` the trials in a row that came to nothing,
-    `rejections` those of them that the destination answered, with an error.
+    `rejections` those of them that the destination answered, with an error. `deadline_from` is
+    `importing_since`, moved on by the time during which nothing could be asked.
     """
 
     id: int
@@ -189,6 +190,8 @@ class Job:
     claimed_at: float | None = None
     pushed_at: float | None = None
     importing_since: float | None = None
+    deadline_from: float | None = None
+    decided_at: float | None = None
     finished_at: float | None = None
     attempts: int = 0
     polls: int = 0

@@ -49,7 +49,7 @@ def _polled(job: Job, status: ImportStatus, around: Surroundings) -> Decision:
     if status.state is ImportState.FAILED:
         said = "\n".join(": ".join(filter(None, error)) for error in status.errors)
         return replaced(ended(verdicts.import_failed(said), around), ends=ends)
-    since = around.now if job.importing_since is None else job.importing_since
+    since = around.now if job.deadline_from is None else job.deadline_from
     if around.now - since > around.import_deadline_s:
         overdue = verdicts.import_overdue(around.import_deadline_s / 3600)
         return replaced(ended(overdue, around), ends=ends)
@@ -95,6 +95,7 @@ def _poll_failed(job: Job, answer: Failure, around: Surroundings) -> Decision:
         around,
         due_at=around.now + delays.growing(delays.POLL_RETRY_S, job.retries, around.chance),
         detail=str(answer),
+        changes={"missing_since": None},
         begins=begins,
     )
 

@@ -60,6 +60,7 @@ def _accepted(job: Job, answer: Accepted, around: Surroundings) -> Decision:
             "sha256": answer.sha256,
             "bytes_sent": answer.bytes_sent,
             "importing_since": around.now,
+            "deadline_from": around.now,
             "polls": 0,
             "retries": 0,
             "rejections": 0,
@@ -80,7 +81,7 @@ def _push_answered(job: Job, answer: errors.ServerSaid, around: Surroundings) ->
     if status in UNCLEAR or status < 300 or status >= 500:
         return _not_known(job, str(answer), around)
     if status < 400:
-        return _wrong_url(job, answer, around)
+        return _wrong_url(answer, around)
     blocking = {
         401: _key_refused,
         403: _forbidden,
@@ -140,7 +141,7 @@ def _not_known(job: Job, detail: str, around: Surroundings) -> Decision:
     )
 
 
-def _wrong_url(job: Job, answer: errors.ServerSaid, around: Surroundings) -> Decision:
+def _wrong_url(answer: errors.ServerSaid, around: Surroundings) -> Decision:
     return _again(
         around,
         due_at=around.now,

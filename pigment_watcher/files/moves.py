@@ -1,0 +1,162 @@
+"""Renames that never overwrite, and moves between file systems that never lose."""
+
+import contextlib
+import ctypes
+import errno
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+from pigment_watcher import errors
+
+_AT_FDCWD = -100
+_RENAME_NOREPLACE = 1
+_COPY_BLOCK = 1024 * 1024
+#: So often the removal of a copied source is tried before it is reported.
+UNLINK_TRIES = 3
+
+#: What a drive answers that knows no renameat2 with flags, or no hard links.
+_UNKNOWN = frozenset(
+    {errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EPERM, errno.EIO, errno.EMLINK}
+)
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+@contextlib.contextmanager
+def translated(folder: Path) -> Iterator[None]:
+    """Turn what the system says about a folder into a FolderError."""
+    try:
+        yield
+    except OSError as error:
+        raise errors.FolderError(os.fsdecode(folder), error.strerror or str(error)) from error
+
+
+def sync(folder: Path) -> None:
+    """Put a folder's entries on the disk; a drive that can't is trusted."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in _UNKNOWN:
+            raise
+    finally:
+        os.close(descriptor)
+
+
+def rename(source: Path, target: Path) -> None:
+    """Rename within a file system; raises NameTaken rather than overwrite."""
+    result = _libc.renameat2(
+        _AT_FDCWD, os.fsencode(source), _AT_FDCWD, os.fsencode(target), _RENAME_NOREPLACE
+    )
+    if result == 0:
+        return
+    code = ctypes.get_errno()
+    if code == errno.EEXIST:
+        raise errors.NameTaken(f"{target}: exists already")
+    if code in {errno.EINVAL, errno.ENOSYS}:
+        _rename_by_link(source, target)
+        return
+    raise OSError(code, os.strerror(code), os.fsdecode(source), None, os.fsdecode(target))
+
+
+def _rename_by_link(source: Path, target: Path) -> None:
+    """Make the new name first: a hard link can't overwrite."""
+    try:
+        os.link(source, target, follow_symlinks=False)
+    except FileExistsError as error:
+        raise errors.NameTaken(f"{target}: exists already") from error
+    except OSError as error:
+        if error.errno not in _UNKNOWN:
+            raise
+        # Neither way is known here: what is left is to look, and to rename at once.
+        if os.path.lexists(target):
+            raise errors.NameTaken(f"{target}: exists already") from error
+        source.rename(target)
+    else:
+        source.unlink()
+
+
+def move(source: Path, target: Path, token: str) -> None:
+    """Move a file to a name that does not exist, across file systems if need be, and sync.
+
+    `token` makes the name of an unfinished copy ours. Raises NameTaken, OSError.
+    """
+    try:
+        rename(source, target)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        _copy(source, target, token)
+        remove_copied(source)
+    sync(target.parent)
+    sync(source.parent)
+
+
+def _copy(source: Path, target: Path, token: str) -> None:
+    """Copy, sync, compare, rename, sync: the target's name never stands for half a file."""
+    part = target.parent / f".{token}.part"
+    with source.open("rb") as reader, part.open("wb") as writer:
+        shutil.copyfileobj(reader, writer, _COPY_BLOCK)
+        writer.flush()
+        os.fsync(writer.fileno())
+    with contextlib.suppress(OSError):  # a drive that knows no times or modes
+        shutil.copystat(source, part, follow_symlinks=False)
+    if not same_bytes(source, part):
+        part.unlink()
+        raise OSError(errno.EIO, "the copy differs from its source", os.fsdecode(part))
+    rename(part, target)
+    sync(target.parent)
+
+
+def same_bytes(one: Path, other: Path) -> bool:
+    """Return whether two files hold the same bytes."""
+    with one.open("rb") as left, other.open("rb") as right:
+        if os.fstat(left.fileno()).st_size != os.fstat(right.fileno()).st_size:
+            return False
+        while block := left.read(_COPY_BLOCK):
+            if block != right.read(_COPY_BLOCK):
+                return False
+    return True
+
+
+def remove_copied(source: Path) -> None:
+    """Remove a file whose verified copy is in place."""
+    for attempt in range(1, UNLINK_TRIES + 1):
+        try:
+            source.unlink(missing_ok=True)
+        except OSError:
+            if attempt == UNLINK_TRIES:
+                raise
+        else:
+            return
+
+
+def write_new(path: Path, data: bytes, token: str) -> None:
+    """Write a small file whole, under a name that is free or holds these very bytes.
+
+    Raises NameTaken, OSError.
+    """
+    part = path.parent / f".{token}.part"
+    with part.open("wb") as writer:
+        writer.write(data)
+        writer.flush()
+        os.fsync(writer.fileno())
+    try:
+        rename(part, path)
+    except errors.NameTaken:
+        ours = path.is_file() and not path.is_symlink() and path.read_bytes() == data
+        part.unlink()
+        if not ours:
+            raise
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder and those above it, and put them on the disk."""
+    if folder.is_dir():
+        return
+    make_folder(folder.parent)
+    with contextlib.suppress(FileExistsError):
+        folder.mkdir()
+    sync(folder.parent)

@@ -1,0 +1,97 @@
+"""Troubles that last: begun, put off, ended; each is said once when it begins and once after."""
+
+from collections.abc import Iterable
+
+from pigment_watcher.journal import rows
+from pigment_watcher.journal.database import Database
+from pigment_watcher.model import Condition, ConditionKind
+
+
+class Conditions:
+    """The table of conditions."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def begin(self, condition: Condition) -> bool:
+        """Store a condition and return whether it is new.
+
+        One that goes on keeps its begin, and is looked at no sooner than was planned.
+        """
+        with self._database.writing() as connection:
+            cursor = connection.execute(
+                "INSERT OR IGNORE INTO conditions"
+                " (kind, subject, since, detail, due_at, attempts, job_id)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?)",
+                (
+                    condition.kind.value,
+                    condition.subject,
+                    condition.since,
+                    condition.detail,
+                    condition.due_at,
+                    condition.attempts,
+                    condition.job_id,
+                ),
+            )
+            if cursor.rowcount == 1:
+                return True
+            connection.execute(
+                "UPDATE conditions SET detail = :detail, attempts = attempts + 1,"
+                " due_at = CASE WHEN due_at IS NULL THEN :due ELSE max(due_at, :due) END,"
+                " job_id = coalesce(:job, job_id) WHERE kind = :kind AND subject = :subject",
+                {
+                    "detail": condition.detail,
+                    "due": condition.due_at,
+                    "job": condition.job_id,
+                    "kind": condition.kind.value,
+                    "subject": condition.subject,
+                },
+            )
+            return False
+
+    def postpone(self, condition: Condition, due_at: float) -> None:
+        """Look at a condition again later, after one more attempt in vain."""
+        with self._database.writing() as connection:
+            connection.execute(
+                "UPDATE conditions SET due_at = ?, attempts = attempts + 1"
+                " WHERE kind = ? AND subject = ?",
+                (due_at, condition.kind.value, condition.subject),
+            )
+
+    def end(self, kind: ConditionKind, subject: str) -> Condition | None:
+        """Remove a condition and return what it was, or None if there was none."""
+        before = self.get(kind, subject)
+        if before is None:
+            return None
+        with self._database.writing() as connection:
+            connection.execute(
+                "DELETE FROM conditions WHERE kind = ? AND subject = ?", (kind.value, subject)
+            )
+        return before
+
+    def get(self, kind: ConditionKind, subject: str) -> Condition | None:
+        """Return a condition, if there is one."""
+        with self._database.reading() as connection:
+            row = connection.execute(
+                "SELECT * FROM conditions WHERE kind = ? AND subject = ?", (kind.value, subject)
+            ).fetchone()
+        return None if row is None else rows.condition_from_row(row)
+
+    def all(self, kinds: Iterable[ConditionKind] = ConditionKind) -> list[Condition]:
+        """Return the conditions of some kinds, the oldest first."""
+        wanted = {kind.value for kind in kinds}
+        places = ", ".join("?" * len(wanted))
+        with self._database.reading() as connection:
+            found = connection.execute(
+                f"SELECT * FROM conditions WHERE kind IN ({places}) ORDER BY since, subject",  # noqa: S608
+                tuple(wanted),
+            ).fetchall()
+        return [rows.condition_from_row(row) for row in found]
+
+    def hasten(self, now: float) -> None:
+        """Look at every condition at once that is looked at in time."""
+        with self._database.writing() as connection:
+            connection.execute(
+                "UPDATE conditions SET due_at = ? WHERE due_at > ? AND kind <> ? AND kind <> ?",
+                (now, now, ConditionKind.LANE_BUSY.value, ConditionKind.HOST_BUSY.value),
+            )

@@ -1,0 +1,168 @@
+"""Rows to values and back."""
+
+import json
+import os
+import sqlite3
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pigment_watcher.model import (
+    AfterFailure,
+    Condition,
+    ConditionKind,
+    Fingerprint,
+    Job,
+    LoadMode,
+    Order,
+    Outcome,
+    Rules,
+    SkippedRows,
+    State,
+)
+
+#: The fields of a job that are columns of the same name and need no translation.
+PLAIN = (
+    "route",
+    "configuration_id",
+    "due_at",
+    "created_at",
+    "reason",
+    "answer",
+    "advice",
+    "owner_uid",
+    "owner_name",
+    "priority",
+    "claimed_at",
+    "pushed_at",
+    "importing_since",
+    "deadline_from",
+    "decided_at",
+    "finished_at",
+    "attempts",
+    "polls",
+    "retries",
+    "rejections",
+    "rejected_since",
+    "missing_since",
+    "import_id",
+    "sha256",
+    "bytes_sent",
+    "retry_of",
+    "asked_by",
+    "version",
+)
+
+
+def job_to_columns(job: Job) -> dict[str, Any]:
+    """Return a job as columns, its ID left out."""
+    columns = {name: getattr(job, name) for name in PLAIN}
+    for name in ("rules", "source", "fingerprint", "state", "outcome", "target", "forbidden"):
+        columns.update(_translated(name, getattr(job, name)))
+    columns["report"] = None if job.report is None else json.dumps(dict(job.report))
+    modified = job.fingerprint.mtime_ns if job.rules.order is Order.MODIFIED else 0
+    return {
+        **columns,
+        "key": job.rules.key,
+        "name": os.fsencode(job.source.name),
+        "sort_modified": modified,
+    }
+
+
+def changes_to_columns(changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Return changed fields of a job as columns."""
+    columns: dict[str, Any] = {}
+    for name, value in changes.items():
+        columns.update({name: value} if name in PLAIN else _translated(name, value))
+    return columns
+
+
+def _translated(name: str, value: Any) -> dict[str, Any]:
+    match name, value:
+        case "fingerprint", Fingerprint(size, mtime_ns, ctime_ns, inode):
+            return {
+                "size": size,
+                "mtime_ns": mtime_ns,
+                "ctime_ns": ctime_ns,
+                "inode": str(inode),
+            }
+        case "rules", Rules():
+            return {"rules": rules_to_text(value)}
+        case (("source" | "target"), Path()):
+            return {name: os.fsencode(value)}
+        case (("state" | "outcome"), (State() | Outcome())):
+            return {name: value.value}
+        case "forbidden", bool():
+            return {name: int(value)}
+        case (("target" | "outcome"), None):
+            return {name: None}
+    raise TypeError(f"a job has no field {name!r} that holds {value!r}")
+
+
+def job_from_row(row: sqlite3.Row) -> Job:
+    """Return the job that a row holds."""
+    return Job(
+        id=row["id"],
+        rules=rules_from_text(row["rules"]),
+        source=Path(os.fsdecode(row["source"])),
+        fingerprint=Fingerprint(
+            size=row["size"],
+            mtime_ns=row["mtime_ns"],
+            ctime_ns=row["ctime_ns"],
+            inode=int(row["inode"]),
+        ),
+        state=State(row["state"]),
+        outcome=None if row["outcome"] is None else Outcome(row["outcome"]),
+        target=None if row["target"] is None else Path(os.fsdecode(row["target"])),
+        forbidden=bool(row["forbidden"]),
+        report=None if row["report"] is None else json.loads(row["report"]),
+        **{name: row[name] for name in PLAIN},
+    )
+
+
+def rules_to_text(rules: Rules) -> str:
+    """Return the rules as JSON; a path that is no text survives as surrogates."""
+    return json.dumps(
+        {
+            "directory": str(rules.directory),
+            "done": str(rules.done),
+            "failed": str(rules.failed),
+            "load_mode": None if rules.load_mode is None else rules.load_mode.value,
+            "order": rules.order.value,
+            "after_failure": rules.after_failure.value,
+            "skipped_rows": rules.skipped_rows.value,
+            "allow_empty": rules.allow_empty,
+            "quiet_s": rules.quiet_s,
+            "key": rules.key,
+        }
+    )
+
+
+def rules_from_text(text: str) -> Rules:
+    """Return the rules that JSON holds."""
+    held = json.loads(text)
+    return Rules(
+        directory=Path(held["directory"]),
+        done=Path(held["done"]),
+        failed=Path(held["failed"]),
+        load_mode=None if held["load_mode"] is None else LoadMode(held["load_mode"]),
+        order=Order(held["order"]),
+        after_failure=AfterFailure(held["after_failure"]),
+        skipped_rows=SkippedRows(held["skipped_rows"]),
+        allow_empty=held["allow_empty"],
+        quiet_s=held["quiet_s"],
+        key=held["key"],
+    )
+
+
+def condition_from_row(row: sqlite3.Row) -> Condition:
+    """Return the condition that a row holds."""
+    return Condition(
+        kind=ConditionKind(row["kind"]),
+        subject=row["subject"],
+        since=row["since"],
+        detail=row["detail"],
+        due_at=row["due_at"],
+        attempts=row["attempts"],
+        job_id=row["job_id"],
+    )
