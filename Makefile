@@ -1,0 +1,76 @@
+# What people do here; `make help` lists it. Everything is installed into .venv, from the locks in
+# requirements/, and installed again only when a lock or pyproject.toml changes.
+
+# The first Python that is new enough and can make a virtual environment.
+PYTHON ?= $(shell for python in python3.13 python3.12 python3.11 python3; do \
+	$$python -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
+	&& echo $$python && break; done)
+
+VENV := .venv
+BIN := $(VENV)/bin
+CODE := pigment_watcher tests scripts
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+LOCK := CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/pip-compile --quiet --generate-hashes \
+	--allow-unsafe --strip-extras --no-emit-index-url --no-emit-trusted-host --no-emit-find-links
+
+# Rooms that decide what happens to somebody's data: every line and every branch is tested.
+PROVEN := pigment_watcher/policy/*,pigment_watcher/settle.py,pigment_watcher/content.py,$\
+	pigment_watcher/journal/*,pigment_watcher/steps/*
+
+.PHONY: help demo test check format lock clean
+
+help:  ## this list
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile
+
+demo: $(VENV)/run.stamp  ## see files go from a folder into a stand-in Pigment
+	@$(BIN)/pigment-watcher demo
+
+test: $(VENV)/dev.stamp  ## every test, and the coverage floors
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest -m "not slow"
+	$(BIN)/coverage run -m pytest -m slow || test $$? -eq 5  # 5: no test is marked slow
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report --fail-under=90
+	$(BIN)/coverage report --fail-under=100 --include='$(PROVEN)'
+
+check: $(VENV)/dev.stamp  ## format, lint, types, import contracts, sizes, dependencies
+	$(BIN)/ruff format --check $(CODE)
+	$(BIN)/ruff check $(CODE)
+	$(BIN)/mypy $(CODE)
+	$(BIN)/lint-imports
+	$(BIN)/python scripts/check_sizes.py
+	$(PIP) check
+
+format: $(VENV)/dev.stamp  ## put the code into its form
+	$(BIN)/ruff format $(CODE)
+	$(BIN)/ruff check --fix $(CODE)
+
+lock: $(VENV)/dev.stamp  ## choose the newest versions that fit, and write the locks
+	$(LOCK) --upgrade --output-file requirements/build.txt requirements/build.in
+	$(LOCK) --upgrade --output-file requirements/run.txt pyproject.toml
+	$(LOCK) --upgrade --output-file requirements/dev.txt pyproject.toml requirements/dev.in \
+		--constraint requirements/build.txt --constraint requirements/run.txt
+
+clean:  ## remove what can be made again
+	rm -rf $(VENV) build dist .coverage .coverage.* .hypothesis .import_linter_cache \
+		.mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -prune -exec rm -rf {} +
+
+$(BIN)/python:
+	@test -n "$(PYTHON)" || { echo "make: no Python 3.11 or newer with venv and ensurepip found;" \
+		"install one (Debian: python3-venv), or name it: make PYTHON=/path/to/python3" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+# The builders come first, from their own lock, so that nothing is fetched that no lock names.
+$(VENV)/build.stamp: requirements/build.txt | $(BIN)/python
+	$(PIP) install --require-hashes -r requirements/build.txt
+	@touch $@
+
+$(VENV)/run.stamp: requirements/run.txt pyproject.toml $(VENV)/build.stamp
+	$(PIP) install --require-hashes --no-build-isolation -r requirements/run.txt
+	$(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/dev.stamp: requirements/dev.txt $(VENV)/run.stamp
+	$(PIP) install --require-hashes --no-build-isolation -r requirements/dev.txt
+	@touch $@
