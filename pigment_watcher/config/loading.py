@@ -1,0 +1,153 @@
+"""From the file to the settings: read, check, try, and tell every problem at once."""
+
+import dataclasses
+import os
+from collections.abc import Callable, Collection, Mapping
+from functools import cache
+from pathlib import Path
+from types import MappingProxyType
+
+from pigment_watcher import errors, model
+from pigment_watcher.config import checks, folders, schema, secrets, settings, yaml_lines
+from pigment_watcher.config.report import Report
+from pigment_watcher.config.secrets import Secret
+from pigment_watcher.config.settings import Settings
+from pigment_watcher.config.yaml_lines import Where
+
+_LARGEST_FILE = 1024 * 1024
+
+
+def nothing_seen(_state_directory: Path) -> Collection[Path]:
+    """Know of no inbox that was there at an earlier start."""
+    return ()
+
+
+def load(
+    file: Path,
+    *,
+    environ: Mapping[str, str] | None = None,
+    need_keys: bool = True,
+    seen: Callable[[Path], Collection[Path]] = nothing_seen,
+    probe_folders: bool = True,
+) -> Settings:
+    """Return the settings of a configuration file; raise ConfigError with all its problems.
+
+    `seen` tells, by the state directory, which inboxes were there at an earlier start.
+    """
+    tree, report = _read(file)
+    said = schema.read(tree, report)
+    routes = tuple(settings.route(file, name, route) for name, route in said.routes.items())
+    keys = _keys(file, said, report, environ=environ, need_keys=need_keys)
+    state_directory = settings.absolute(file, said.state_directory)
+    checks.said(said, report)
+    checks.configurations(routes, report)
+    # A route that names no folder would seem to watch that of the file.
+    placed = tuple(route for route in routes if said.routes[route.name].directory)
+    checks.folders(placed, state_directory, report)
+    checks.patterns(placed, report)
+    if probe_folders:
+        _try_paths(file, said, report)
+        known = cache(lambda: seen(state_directory))
+        routes = tuple(_tried(route, said.routes[route.name], report, known) for route in placed)
+    if report.problems:
+        raise errors.ConfigError(report.problems)
+    return settings.build(file, said, keys=keys, routes=routes, remarks=report.remarks)
+
+
+# ---------------------------------------------------------------- the text
+
+
+def _read(file: Path) -> tuple[dict[str, object], Report]:
+    document = yaml_lines.parse(_text(file))
+    report = Report(file, document.lines)
+    for fault in document.faults:
+        say = report.unusable if fault.unusable else report.problem
+        say(fault.where, fault.text, line=fault.line)
+    if isinstance(document.tree, dict):
+        return document.tree, report
+    if document.tree is None:
+        report.problem((), "is empty: give it at least one route")
+    else:
+        report.problem((), "must be a mapping, key: value")
+    raise errors.ConfigError(report.problems)
+
+
+def _text(file: Path) -> str:
+    try:
+        with file.open("rb") as stream:
+            content = stream.read(_LARGEST_FILE + 1)
+        if len(content) > _LARGEST_FILE:
+            raise errors.ConfigError([f"{file}: larger than 1 MiB: this is no configuration"])
+        return content.decode("utf-8-sig")
+    except OSError as error:
+        raise errors.ConfigError([f"{file}: can't be read: {error.strerror}"]) from error
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        raise errors.ConfigError([f"{file}:{line}: not UTF-8: save it so"]) from error
+
+
+# ---------------------------------------------------------------- keys
+
+
+def _keys(
+    file: Path,
+    said: schema.File,
+    report: Report,
+    *,
+    environ: Mapping[str, str] | None,
+    need_keys: bool,
+) -> Mapping[str, Secret]:
+    """Return the keys at hand; those that are not are problems, or remarks where not needed."""
+    keys: dict[str, Secret] = {}
+    for name, (where, found) in _findings(file, said, environ).items():
+        if found.key:
+            keys[name] = found.key
+        elif found.problem:
+            report.problem(where, found.problem)
+        elif found.missing and need_keys:
+            report.problem(where, found.missing)
+        elif found.missing:
+            report.remark(where, found.missing)
+    return MappingProxyType(keys)
+
+
+def _findings(
+    file: Path, said: schema.File, environ: Mapping[str, str] | None
+) -> dict[str, tuple[Where, secrets.Finding]]:
+    findings: dict[str, tuple[Where, secrets.Finding]] = {}
+    for route_name, route in said.routes.items():
+        if route.api_key_file:
+            path = settings.absolute(file, route.api_key_file)
+            where = ("routes", route_name, "api_key_file")
+            findings.setdefault(str(path), (where, secrets.from_file(path)))
+    named = said.pigment.api_key_file
+    default_file = settings.absolute(file, named) if named else None
+    default = secrets.default(os.environ if environ is None else environ, default_file)
+    if all(route.api_key_file for route in said.routes.values()):
+        # Only what is run by hand could use it, so nobody misses it.
+        default = dataclasses.replace(default, missing="")
+    return findings | {settings.DEFAULT_KEY: (("pigment", "api_key_file"), default)}
+
+
+# ---------------------------------------------------------------- the disk
+
+
+def _try_paths(file: Path, said: schema.File, report: Report) -> None:
+    folders.state(settings.absolute(file, said.state_directory), report)
+    if said.pigment.ca_bundle:
+        folders.certificates(settings.absolute(file, said.pigment.ca_bundle), report)
+
+
+def _tried(
+    route: model.Route, said: schema.Route, report: Report, seen: Callable[[], Collection[Path]]
+) -> model.Route:
+    """Return the route as its folders can be watched."""
+    mount = folders.inbox(route, report, seen)
+    if mount is None:
+        return route
+    folders.archives(route, report)
+    if mount.is_local or route.watch is not model.Watch.AUTO:
+        return route
+    polling = model.Watch.POLLING
+    scan_every_s = settings.scan_every_s(said, polling)
+    return dataclasses.replace(route, watch=polling, scan_every_s=scan_every_s)

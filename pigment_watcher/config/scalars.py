@@ -1,0 +1,171 @@
+"""The kinds of single values a configuration has; each tells in plain words what it wants."""
+
+import ipaddress
+import re
+import unicodedata
+import urllib.parse
+from typing import Annotated
+
+import pydantic
+from pydantic_core import PydanticCustomError
+
+_UNITS_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h|d)")
+#: Longer than any wait makes sense, shorter than what the system's waits can count to.
+_LONGEST_S = 36500 * 86400.0
+
+_UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_LONGEST_SHOWN = 60
+
+
+def refusal(text: str) -> PydanticCustomError:
+    """Return the error that makes a validator say this text."""
+    return PydanticCustomError("refused", "{text}", {"text": text})
+
+
+def shown(value: object) -> str:
+    """Return a value as a message shows it: short, and nothing of what may hold more."""
+    if isinstance(value, dict):
+        return "a mapping"
+    if isinstance(value, list):
+        return "a list"
+    text = repr(value)
+    return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}…"
+
+
+# ---------------------------------------------------------------- durations
+
+
+def _duration_s(value: object) -> float:
+    match = _DURATION.fullmatch(value) if isinstance(value, str) else None
+    if match is None:
+        raise refusal(f"not a duration such as 500ms, 2s, 5m, 1h or 30d: {shown(value)}")
+    seconds = float(match[1]) * _UNITS_S[match[2]]
+    if seconds > _LONGEST_S:
+        raise refusal(f"longer than a hundred years (36500d): {shown(value)}")
+    return seconds
+
+
+def _more_than_nothing(seconds: float) -> float:
+    if not seconds:
+        raise refusal("must be longer than 0s")
+    return seconds
+
+
+def _auto_or_duration(value: object) -> float | None:
+    return None if value == "auto" else _duration_s(value)
+
+
+def _auto_or_some_time(value: object) -> float | None:
+    return None if value == "auto" else _more_than_nothing(_duration_s(value))
+
+
+# ---------------------------------------------------------------- texts
+
+
+def _path(value: str) -> str:
+    if not value:
+        raise refusal("is empty: give a path or leave the key out")
+    if value.startswith("~") or "${" in value:
+        raise refusal(f"neither ~ nor variables are filled in: write the path out: {shown(value)}")
+    if any(unicodedata.category(character) in ("Cc", "Cs") for character in value):
+        raise refusal(f"holds a character that can't stand in a path: {shown(value)}")
+    return value
+
+
+def _key_file(value: str) -> str:
+    if re.fullmatch(r"[^/.]{30,}", value):
+        raise refusal(
+            "looks like the key itself: put the key into a file and write its whole path here"
+        )
+    return _path(value)
+
+
+def _uuid(value: object) -> str:
+    text = value.lower() if isinstance(value, str) else ""
+    if not _UUID.fullmatch(text):
+        raise refusal(f"not a UUID: {shown(value)}")
+    return text
+
+
+def _patterns(value: object) -> tuple[str, ...]:
+    patterns = value if isinstance(value, list) else [value]
+    for one in patterns:
+        if not isinstance(one, str) or not one:
+            raise refusal(f"must be a pattern such as '*.csv', or a list of them: {shown(one)}")
+        if "/" in one:
+            raise refusal(f"matches names, not paths, so '/' can't be in it: {shown(one)}")
+    return tuple(patterns)
+
+
+def _some_patterns(value: object) -> tuple[str, ...]:
+    if value == []:
+        raise refusal("is empty: a route needs at least one pattern")
+    return _patterns(value)
+
+
+def _auto_or_flag(value: object) -> bool | None:
+    if value == "auto":
+        return None
+    if not isinstance(value, bool):
+        raise refusal(f"must be auto, true or false: {shown(value)}")
+    return value
+
+
+# ---------------------------------------------------------------- addresses
+
+
+def _url(value: str) -> str:
+    address = _split(value)
+    if address.username is not None:
+        raise refusal("must not hold a user or a password: the API key is all that is sent")
+    if "?" in value or "#" in value:
+        raise refusal(f"must end before '?' and '#': {shown(value)}")
+    if address.scheme == "http" and not _is_loopback(address.hostname or ""):
+        raise refusal(f"must begin with https://, or the API key travels readable: {shown(value)}")
+    if f"{address.path}/".startswith("/api/"):
+        raise refusal(f"must be the host alone, without /api/...: {shown(value)}")
+    return f"{address.scheme}://{address.netloc.lower()}{address.path}".rstrip("/")
+
+
+def _proxy(value: str) -> str:
+    _split(value)
+    return value
+
+
+def _split(value: str) -> urllib.parse.SplitResult:
+    """Return the parts of an http(s) address; what is wrong is told without any password."""
+    if not re.fullmatch(r"[!-~]+", value):
+        raise refusal("holds blanks or characters that can't stand in an address")
+    try:
+        address = urllib.parse.urlsplit(value)
+        usable = address.hostname and address.port != 0
+    except ValueError:
+        usable = False
+    if not usable or address.scheme not in ("http", "https"):
+        raise refusal("not an address such as https://pigment.app")
+    return address
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+# ---------------------------------------------------------------- as annotations
+
+Duration = Annotated[float, pydantic.BeforeValidator(_duration_s)]
+SomeTime = Annotated[Duration, pydantic.AfterValidator(_more_than_nothing)]
+AutoDuration = Annotated[float | None, pydantic.BeforeValidator(_auto_or_duration)]
+AutoSomeTime = Annotated[float | None, pydantic.BeforeValidator(_auto_or_some_time)]
+AutoFlag = Annotated[bool | None, pydantic.BeforeValidator(_auto_or_flag)]
+FilePath = Annotated[str, pydantic.AfterValidator(_path)]
+KeyFile = Annotated[str, pydantic.AfterValidator(_key_file)]
+Uuid = Annotated[str, pydantic.BeforeValidator(_uuid)]
+Patterns = Annotated[tuple[str, ...], pydantic.BeforeValidator(_patterns)]
+SomePatterns = Annotated[tuple[str, ...], pydantic.BeforeValidator(_some_patterns)]
+Url = Annotated[str, pydantic.AfterValidator(_url)]
+Proxy = Annotated[str, pydantic.AfterValidator(_proxy)]
+Count = Annotated[int, pydantic.Field(ge=1)]

@@ -1,0 +1,132 @@
+"""The settings that the service runs by, and how they follow from the file's words."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from pigment_watcher import model
+from pigment_watcher.config import schema
+from pigment_watcher.config.secrets import Secret
+
+#: The name of the key of all routes that have none of their own.
+DEFAULT_KEY = "default"
+
+_QUIET_S = 2.0
+_SCAN_BESIDE_EVENTS_S = 60.0
+_SCAN_WHEN_POLLING_S = 5.0
+_PORTS = {"http": 80, "https": 443}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """A configuration without problems; every folder is absolute.
+
+    `url` has no slash at its end, `host` is host:port, `keys` lacks those that are not at hand,
+    `remarks` are located sentences for the operator.
+    """
+
+    file: Path
+    url: str
+    host: str
+    keys: Mapping[str, Secret]
+    connect_timeout_s: float
+    answer_timeout_s: float
+    import_deadline_s: float
+    request_limit: model.Limit
+    push_limit: model.Limit
+    ca_bundle: Path | None
+    proxy: str | None = field(repr=False)  # it may hold a password
+    state_directory: Path
+    workers: int
+    stop_grace_s: float
+    keep_history_s: float
+    log_level: str
+    log_format: str
+    routes: tuple[model.Route, ...]
+    remarks: tuple[str, ...] = ()
+
+
+def build(
+    file: Path,
+    said: schema.File,
+    *,
+    keys: Mapping[str, Secret],
+    routes: tuple[model.Route, ...],
+    remarks: tuple[str, ...],
+) -> Settings:
+    """Return the settings that a checked file asks for."""
+    pigment = said.pigment
+    bundle = pigment.ca_bundle
+    return Settings(
+        file=file,
+        url=pigment.url,
+        host=_host(pigment.url),
+        keys=keys,
+        connect_timeout_s=pigment.connect_timeout,
+        answer_timeout_s=pigment.answer_timeout,
+        import_deadline_s=pigment.import_deadline,
+        request_limit=model.Limit(pigment.request_limit.requests, pigment.request_limit.per),
+        push_limit=model.Limit(pigment.push_limit.requests, pigment.push_limit.per),
+        ca_bundle=absolute(file, bundle) if bundle else None,
+        proxy=pigment.proxy,
+        state_directory=absolute(file, said.state_directory),
+        workers=said.workers,
+        stop_grace_s=said.stop_grace,
+        keep_history_s=said.keep_history,
+        log_level=said.log.level,
+        log_format=said.log.format,
+        routes=routes,
+        remarks=remarks,
+    )
+
+
+def route(file: Path, name: str, said: schema.Route) -> model.Route:
+    """Return a route; what the file fails to say of it stands empty."""
+    directory = absolute(file, said.directory or "")
+    rules = model.Rules(
+        directory=directory,
+        done=_below(directory, said.done),
+        failed=_below(directory, said.failed),
+        load_mode=said.load_mode,
+        order=said.order,
+        after_failure=said.after_failure,
+        skipped_rows=said.skipped_rows,
+        allow_empty=said.allow_empty,
+        quiet_s=_QUIET_S if said.quiet is None else said.quiet,
+        key=str(absolute(file, said.api_key_file)) if said.api_key_file else DEFAULT_KEY,
+    )
+    return model.Route(
+        name=name,
+        configuration_id=said.configuration_id or "",
+        rules=rules,
+        files=said.files,
+        ignore=said.ignore,
+        watch=said.watch,
+        scan_every_s=scan_every_s(said, said.watch),
+    )
+
+
+def scan_every_s(said: schema.Route, watch: model.Watch) -> float:
+    """Return how often an inbox is looked through when it is watched in this way."""
+    if said.scan_every is not None:
+        return said.scan_every
+    return _SCAN_WHEN_POLLING_S if watch is model.Watch.POLLING else _SCAN_BESIDE_EVENTS_S
+
+
+def absolute(file: Path, path: str) -> Path:
+    """Return a path of the configuration file, which is relative to that file's folder."""
+    return _below(file.absolute().parent, path)
+
+
+def _below(folder: Path, path: str) -> Path:
+    # abspath, not resolve: a link stays what the operator wrote. Two slashes in front mean one.
+    return Path("/" + os.path.abspath(folder / path).lstrip("/"))  # noqa: PTH100
+
+
+def _host(url: str) -> str:
+    address = urlsplit(url)
+    name = address.hostname or ""
+    shown = f"[{name}]" if ":" in name else name
+    return f"{shown}:{address.port or _PORTS[address.scheme]}"

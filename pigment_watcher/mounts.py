@@ -1,0 +1,150 @@
+"""Which file system a directory really lives on, as the kernel tells it (Linux)."""
+
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from pigment_watcher import errors
+
+#: The kind of a mount of which nothing could be learnt.
+UNKNOWN = "unknown"
+
+#: Others change files here without this kernel noticing. FUSE types are added by `is_network`.
+_NETWORK = frozenset(
+    (
+        "9p",
+        "afs",
+        "beegfs",
+        "ceph",
+        "cifs",
+        "coda",
+        "davfs",
+        "gfs2",
+        "glusterfs",
+        "gpfs",
+        "lustre",
+        "ncpfs",
+        "nfs",
+        "nfs4",
+        "ocfs2",
+        "orangefs",
+        "panfs",
+        "prl_fs",
+        "pvfs2",
+        "smb3",
+        "smbfs",
+        "vboxsf",
+        "virtiofs",
+        "vmhgfs",
+        "wekafs",
+    )
+)
+
+#: Every change passes through this kernel, so it tells of all of them.
+_LOCAL = frozenset(
+    (
+        "aufs",
+        "bcachefs",
+        "btrfs",
+        "ecryptfs",
+        "exfat",
+        "ext2",
+        "ext3",
+        "ext4",
+        "f2fs",
+        "fuseblk",
+        "hfs",
+        "hfsplus",
+        "jffs2",
+        "jfs",
+        "msdos",
+        "nilfs2",
+        "ntfs",
+        "ntfs3",
+        "overlay",
+        "ramfs",
+        "reiserfs",
+        "tmpfs",
+        "ubifs",
+        "udf",
+        "vfat",
+        "xfs",
+        "zfs",
+    )
+)
+
+_OCTAL_ESCAPE = re.compile(r"\\([0-7]{3})")
+
+
+@dataclass(frozen=True, slots=True)
+class Mount:
+    """A mounted file system: its type, what is mounted, and where.
+
+    A mount that is neither network nor local is of a type nobody here has heard of: poll it.
+    """
+
+    kind: str
+    source: str
+    point: Path
+
+    @property
+    def is_network(self) -> bool:
+        """Whether it is a known network file system, or one of FUSE, which may be anything."""
+        return self.kind in _NETWORK or self.kind == "fuse" or self.kind.startswith("fuse.")
+
+    @property
+    def is_local(self) -> bool:
+        """Whether it is a known local file system, whose events can be relied on."""
+        return self.kind in _LOCAL
+
+
+def of(directory: Path) -> Mount:
+    """Return the mount that a directory lies on; its kind is "unknown" where /proc is silent.
+
+    Raises FolderError where the directory can't be opened. On a dead share this may hang.
+    """
+    try:
+        # Not O_PATH: only a real open makes an automounter mount what belongs there.
+        handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError as error:
+        message = f"can't be opened: {error.strerror}"
+        raise errors.FolderError(str(directory), message) from error
+    unknown = Mount(UNKNOWN, "", directory)
+    try:
+        mount_id = _mount_id(handle)
+        return parse_mountinfo(_read("/proc/self/mountinfo")).get(mount_id, unknown)
+    finally:
+        os.close(handle)
+
+
+def parse_mountinfo(text: str) -> dict[int, Mount]:
+    """Return the mounts of a /proc/PID/mountinfo by their ID."""
+    # Not splitlines() nor split(): a path may hold any other white space as it is, and the source
+    # may be empty.
+    rows = (line.split(" ") for line in text.split("\n") if " - " in line)
+    return {int(row[0]): _mount(row) for row in rows}
+
+
+def _mount(row: list[str]) -> Mount:
+    # The number of optional fields before the dash varies, and they begin at the seventh.
+    dash = row.index("-", 6)
+    kind, source = row[dash + 1], row[dash + 2]
+    return Mount(kind, _unescape(source), Path(_unescape(row[4])))
+
+
+def _unescape(field: str) -> str:
+    return _OCTAL_ESCAPE.sub(lambda match: chr(int(match[1], 8)), field)
+
+
+def _mount_id(handle: int) -> int:
+    match = re.search(r"^mnt_id:\s*(\d+)$", _read(f"/proc/self/fdinfo/{handle}"), re.MULTILINE)
+    return int(match[1]) if match else -1
+
+
+def _read(file: str) -> str:
+    """Return a file of /proc, undecodable bytes kept; empty where there is none."""
+    try:
+        return os.fsdecode(Path(file).read_bytes())
+    except OSError:
+        return ""
