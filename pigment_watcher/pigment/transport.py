@@ -1,0 +1,235 @@
+"""Connections that obey a guard, and the requests session that uses them.
+
+Why not plain requests: it has no total time-out, sends against the connect time-out, loses an
+answer that comes before the body is through (TLS above all), takes 102 and 103 for the final
+answer, trusts its own list of authorities instead of the system's, reads .netrc over our key
+and reads the whole of a redirect.
+"""
+
+import http.client
+import io
+import math
+import os
+import socket
+import ssl
+import time
+from http import HTTPStatus
+from http.cookiejar import DefaultCookiePolicy
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import requests
+from requests.adapters import HTTPAdapter
+from requests.auth import AuthBase
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.util.wait import wait_for_socket
+
+from pigment_watcher import errors
+from pigment_watcher.pigment.guard import Guard
+
+#: Seconds without any progress after which a transfer of the body is given up.
+SEND_STALL_S = 60.0
+#: Bytes of an early answer that are taken at once.
+EARLY_BYTES = 4096
+#: Where the first digit of the status stands in `HTTP/1.1 413 ...`.
+STATUS_DIGIT = slice(9, 10)
+
+NOT_YET = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
+HUNG_UP = (ConnectionResetError, ssl.SSLEOFError, ssl.SSLZeroReturnError)
+
+
+class _Reader(io.RawIOBase):
+    """What the server sends: first what was heard while sending, then the socket, on the clock."""
+
+    def __init__(
+        self, sock: socket.socket, stream: io.RawIOBase, *, guard: Guard, heard: bytearray
+    ) -> None:
+        super().__init__()
+        self._sock = sock
+        self._stream = stream
+        self._guard = guard
+        self._heard = heard
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        if self._heard:
+            count = min(len(buffer), len(self._heard))
+            buffer[:count] = self._heard[:count]
+            del self._heard[:count]
+            return count
+        self._sock.settimeout(self._guard.remaining_s())
+        return self._stream.readinto(buffer)
+
+    def close(self) -> None:
+        self._stream.close()
+        super().close()
+
+
+class _Response(http.client.HTTPResponse):
+    """A response read through a `_Reader`, past any interim (1xx) answers."""
+
+    def __init__(
+        self, sock: socket.socket, *args: Any, guard: Guard, heard: bytearray, **options: Any
+    ) -> None:
+        super().__init__(sock, *args, **options)
+        self.fp = io.BufferedReader(_Reader(sock, self.fp.detach(), guard=guard, heard=heard))
+
+    def begin(self) -> None:
+        super().begin()
+        while HTTPStatus.SWITCHING_PROTOCOLS < self.status < HTTPStatus.OK:
+            self.headers = None  # type: ignore[assignment]
+            super().begin()
+
+
+class _Connection(HTTPConnection):
+    """A connection that keeps its guard's time and hears an answer while it still sends."""
+
+    def __init__(self, *args: Any, guard: Guard, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._guard = guard
+        self._heard = bytearray()
+        self._is_listening = False
+
+    def _new_conn(self) -> socket.socket:
+        sock = super()._new_conn()
+        self._guard.allow(self.timeout or math.inf)
+        self._guard.watch(sock)
+        return sock
+
+    def connect(self) -> None:
+        super().connect()
+        self._guard.allow(math.inf)
+        self._guard.connected()
+        self._is_listening = True
+
+    def send(self, data: Any) -> None:
+        if self.sock is None:
+            self.connect()
+        left = memoryview(data)
+        self.sock.settimeout(0)
+        while left:
+            self._wait()
+            if self._is_listening:
+                self._listen()
+            left = left[self._send_some(left) :]
+
+    def _wait(self) -> None:
+        wait_s = min(SEND_STALL_S, self._guard.remaining_s())
+        began_at = time.monotonic()
+        if not wait_for_socket(self.sock, read=self._is_listening, write=True, timeout=wait_s):
+            waited_s = time.monotonic() - began_at
+            raise TimeoutError(f"nothing more could be sent for {waited_s:.0f} s")
+
+    def _listen(self) -> None:
+        """Stop sending once the server has refused or hung up; its answer is read all the same."""
+        try:
+            heard = self.sock.recv(EARLY_BYTES)
+        except NOT_YET:
+            return
+        except HUNG_UP as error:
+            raise BrokenPipeError("the server hung up") from error
+        self._heard += heard
+        digit = bytes(self._heard[STATUS_DIGIT])
+        if not heard or digit in (b"3", b"4", b"5"):
+            raise BrokenPipeError("the server answered before it had everything")
+        # An interim answer or a hasty success: the rest is sent, then it is read in its turn.
+        self._is_listening = not digit
+
+    def _send_some(self, data: memoryview) -> int:
+        try:
+            return self.sock.send(data)
+        except NOT_YET:
+            return 0
+        except HUNG_UP as error:
+            # urllib3 goes on to read the answer after a broken pipe, but after nothing else.
+            raise BrokenPipeError("the server hung up") from error
+
+    def getresponse(self) -> Any:
+        self._guard.allow(self.timeout or math.inf)
+        return super().getresponse()
+
+    def response_class(  # type: ignore[override]
+        self, sock: socket.socket, *args: Any, **options: Any
+    ) -> _Response:
+        """Make the response; http.client and the proxy's tunnel both ask here."""
+        return _Response(sock, *args, guard=self._guard, heard=self._heard, **options)
+
+
+class _TLSConnection(_Connection, HTTPSConnection):
+    """The same over TLS."""
+
+
+class _Adapter(HTTPAdapter):
+    """Hands out guarded connections and one TLS context; never tries anything twice."""
+
+    def __init__(self, guard: Guard, trust: ssl.SSLContext) -> None:
+        self._guard = guard
+        self._trust = trust
+        super().__init__(max_retries=0)
+
+    def build_connection_pool_key_attributes(
+        self, request: requests.PreparedRequest, verify: Any, cert: Any = None
+    ) -> Any:
+        host, _ = super().build_connection_pool_key_attributes(request, verify, cert)
+        return host, {"ssl_context": self._trust}
+
+    def cert_verify(self, conn: Any, url: Any, verify: Any, cert: Any) -> None:
+        """Leave trust to the context: requests would put its own list of authorities on top."""
+
+    def get_connection_with_tls_context(
+        self, request: requests.PreparedRequest, verify: Any, proxies: Any = None, cert: Any = None
+    ) -> Any:
+        pool: Any = super().get_connection_with_tls_context(request, verify, proxies, cert)
+        pool.ConnectionCls = _TLSConnection if pool.scheme == "https" else _Connection
+        pool.conn_kw["guard"] = self._guard
+        return pool
+
+    def proxy_manager_for(self, proxy: Any, **options: Any) -> Any:
+        if urlsplit(proxy).scheme != "http":
+            # Their connections are other classes, which know neither guard nor early answers.
+            raise requests.exceptions.InvalidProxyURL(
+                "only proxies that are spoken to by http:// can be used; correct the proxy's URL"
+            )
+        return super().proxy_manager_for(proxy, **options)
+
+
+class Session(requests.Session):
+    """A requests session over guarded connections."""
+
+    def __init__(self, guard: Guard, trust: ssl.SSLContext) -> None:
+        super().__init__()
+        self.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))
+        for prefix in ("http://", "https://"):
+            self.mount(prefix, _Adapter(guard, trust))
+
+    def get_redirect_target(self, _response: requests.Response) -> None:
+        """Take a redirect for an answer; requests would read all of it to prepare the next step."""
+
+
+class Bearer(AuthBase):
+    """The API key; as an auth object, because a .netrc would replace a plain header."""
+
+    def __init__(self, api_key: str) -> None:
+        self._api_key = api_key
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        """Put the key on a request."""
+        request.headers["Authorization"] = f"Bearer {self._api_key}"
+        return request
+
+
+def trust(ca_bundle: Path | None) -> ssl.SSLContext:
+    """Trust this file or folder of authorities, else REQUESTS_CA_BUNDLE, else the system's."""
+    source = ca_bundle or os.environ.get("REQUESTS_CA_BUNDLE")
+    if not source:
+        return ssl.create_default_context()
+    try:
+        if Path(source).is_dir():
+            return ssl.create_default_context(capath=source)
+        return ssl.create_default_context(cafile=source)
+    except OSError as error:
+        problem = f"ca_bundle: {source}: no readable PEM certificates ({error.strerror or error})"
+        raise errors.ConfigError([problem]) from error
