@@ -53,6 +53,11 @@ def place(directory: Path, instance: str, job_id: int) -> Path:
     return directory / PROCESSING / instance / str(job_id)
 
 
+def path(directory: Path, instance: str, job_id: int, name: str) -> Path:
+    """Return where a job's claimed file lies."""
+    return place(directory, instance, job_id) / name
+
+
 def make_places(directory: Path, instance: str, job_ids: Sequence[int]) -> None:
     """Make the folders of some jobs, ours alone, and put them on the disk."""
     home = make_home(directory, instance)

@@ -7,6 +7,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 from pigment_watcher import errors
 
@@ -97,7 +98,7 @@ def move(source: Path, target: Path, token: str) -> None:
 def _copy(source: Path, target: Path, token: str) -> None:
     """Copy, sync, compare, rename, sync: the target's name never stands for half a file."""
     part = target.parent / f".{token}.part"
-    with source.open("rb") as reader, part.open("wb") as writer:
+    with source.open("rb") as reader, _fresh(part) as writer:
         shutil.copyfileobj(reader, writer, _COPY_BLOCK)
         writer.flush()
         os.fsync(writer.fileno())
@@ -108,6 +109,12 @@ def _copy(source: Path, target: Path, token: str) -> None:
         raise OSError(errno.EIO, "the copy differs from its source", os.fsdecode(part))
     rename(part, target)
     sync(target.parent)
+
+
+def _fresh(path: Path) -> BinaryIO:
+    """Open a new file; what an earlier trial left, or somebody's link, is removed first."""
+    path.unlink(missing_ok=True)
+    return path.open("xb")
 
 
 def same_bytes(one: Path, other: Path) -> bool:
@@ -139,7 +146,7 @@ def write_new(path: Path, data: bytes, token: str) -> None:
     Raises NameTaken, OSError.
     """
     part = path.parent / f".{token}.part"
-    with part.open("wb") as writer:
+    with _fresh(part) as writer:
         writer.write(data)
         writer.flush()
         os.fsync(writer.fileno())

@@ -61,17 +61,14 @@ class Jobs:
                     "INSERT OR IGNORE INTO lanes VALUES (?)", (job.configuration_id,)
                 )
                 added.append(job.evolve(id=cursor.lastrowid))
-                self._tell(
-                    connection,
-                    added[-1],
-                    Step(
-                        at=job.created_at,
-                        from_state=State.QUEUED,
-                        to_state=State.QUEUED,
-                        name=event,
-                        detail="",
-                    ),
+                first = Step(
+                    at=job.created_at,
+                    from_state=State.QUEUED,
+                    to_state=State.QUEUED,
+                    name=event,
+                    detail="",
                 )
+                self._tell(connection, added[-1].id, first)
         return added
 
     def move(
@@ -94,11 +91,8 @@ class Jobs:
                 raise errors.IllegalTransition(f"job {job.id} is not in {job.state.value}")
             moved = job.evolve(**{**changes, "state": to})
             if event or to is not job.state:
-                self._tell(
-                    connection,
-                    moved,
-                    Step(at=at, from_state=job.state, to_state=to, name=event, detail=detail),
-                )
+                step = Step(at=at, from_state=job.state, to_state=to, name=event, detail=detail)
+                self._tell(connection, job.id, step)
         return moved
 
     def claimed(self, jobs: Sequence[Job], at: float) -> list[Job]:
@@ -262,12 +256,12 @@ class Jobs:
             found = connection.execute(f"SELECT * FROM jobs {where}", values).fetchall()  # noqa: S608
         return map(rows.job_from_row, found)
 
-    def _tell(self, connection: sqlite3.Connection, job: Job, step: Step) -> None:
+    def _tell(self, connection: sqlite3.Connection, job_id: int, step: Step) -> None:
         connection.execute(
             "INSERT INTO events (job_id, at, from_state, to_state, name, detail)"
             " VALUES (?, ?, ?, ?, ?, ?)",
             (
-                job.id,
+                job_id,
                 step.at,
                 step.from_state.value,
                 step.to_state.value,

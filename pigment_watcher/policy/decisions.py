@@ -65,7 +65,8 @@ class Surroundings:
     misses: int = 0
 
 
-Failure = errors.NothingSent | errors.NotKnown | errors.ServerSaid
+#: Why a call brought no answer of use; what is none of its kinds counts as not known.
+Failure = errors.DestinationError
 
 
 def replaced(decision: Decision, **changes: Any) -> Decision:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import TypeVar
 
-from pigment_watcher.model import Fingerprint, Order
+from pigment_watcher.model import Condition, ConditionKind, Fingerprint, Order, Route
 
 #: How many files of a lane are claimed ahead of the workers.
 CLAIM_WINDOW = 100
@@ -37,3 +37,38 @@ def to_claim(
     merged.extend((key, True, item) for key, item in candidates)
     merged.sort(key=lambda entry: entry[:2])
     return [item for _, is_new, item in merged[:window] if is_new and item is not None]
+
+
+def concerned(condition: Condition, routes: Iterable[Route]) -> tuple[str, ...]:
+    """Return the names of the routes that a condition stops or is about."""
+    kind, subject = condition.kind, condition.subject
+    if kind in _OF_HOST:
+        return tuple(route.name for route in routes)
+    return tuple(route.name for route in routes if subject in _marks(kind, route))
+
+
+_OF_HOST = frozenset(
+    {
+        ConditionKind.HOST_IN_DOUBT,
+        ConditionKind.WRONG_URL,
+        ConditionKind.HOST_UNAVAILABLE,
+        ConditionKind.HOST_BUSY,
+        ConditionKind.JOURNAL_FULL,
+    }
+)
+
+
+def _marks(kind: ConditionKind, route: Route) -> tuple[str, ...]:
+    """Return what a condition of some kind would name if it were about this route."""
+    match kind:
+        case ConditionKind.KEY_REFUSED | ConditionKind.KEY_IN_DOUBT:
+            return (route.rules.key,)
+        case (
+            ConditionKind.CONFIGURATION_MISSING | ConditionKind.LANE_BUSY | ConditionKind.LANE_HELD
+        ):
+            return (route.configuration_id,)
+        case ConditionKind.ROUTE_PAUSED:
+            return (route.name,)
+        case _:
+            folders = (route.rules.directory, route.rules.done, route.rules.failed)
+            return tuple(str(folder) for folder in folders)

@@ -38,7 +38,7 @@ def after_poll(job: Job, answer: ImportStatus | Failure, around: Surroundings) -
             due_at = around.now + told_to_wait(answer)
             begins = busy(job, answer, due_at, around, only_lane=False)
             return _ask_again(job, around, due_at=due_at, detail=str(answer), begins=begins)
-        case errors.ServerSaid() | errors.NothingSent() | errors.NotKnown():
+        case _:
             return _poll_failed(job, answer, around)
 
 

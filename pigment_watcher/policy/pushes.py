@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pigment_watcher import errors
-from pigment_watcher.model import Accepted, ConditionKind, Job, State
+from pigment_watcher.model import Accepted, ConditionKind, Fingerprint, Job, State
 from pigment_watcher.policy import delays, verdicts
 from pigment_watcher.policy.decisions import (
     Begin,
@@ -29,17 +29,34 @@ UNCLEAR = frozenset({301, 302, 303, 408})
 NOT_NOW = frozenset({407, 425, 503})
 
 
-def after_push(job: Job, answer: Accepted | Failure, around: Surroundings) -> Decision:
-    """Return what follows from the answer to a push, or from its absence."""
+def after_push(
+    job: Job, answer: Accepted | Failure, around: Surroundings, *, changed: bool = False
+) -> Decision:
+    """Return what follows from the answer to a push, or from its absence.
+
+    `changed` tells that the file was not the same when the push ended.
+    """
+    decision = _after_push(job, answer, around)
+    if changed and not isinstance(answer, (errors.ServerSaid, errors.NothingSent)):
+        return replaced(
+            decision,
+            state=State.ARCHIVING,
+            due_at=around.now,
+            verdict=verdicts.changed_while_sent(),
+        )
+    return decision
+
+
+def _after_push(job: Job, answer: Accepted | Failure, around: Surroundings) -> Decision:
     match answer:
         case Accepted():
             return _accepted(job, answer, around)
         case errors.NothingSent():
             return _unreachable(job, str(answer), around)
-        case errors.NotKnown():
-            return _not_known(job, str(answer), around)
         case errors.ServerSaid():
             return _push_answered(job, answer, around)
+        case _:
+            return _not_known(job, str(answer), around)
 
 
 def after_crash(job: Job, around: Surroundings) -> Decision:
@@ -48,6 +65,25 @@ def after_crash(job: Job, around: Surroundings) -> Decision:
     if decision.verdict is None:
         return decision
     return replaced(decision, verdict=verdicts.interrupted())
+
+
+def after_look(job: Job, found: Fingerprint | None, detail: str, now: float) -> Decision:
+    """Return what follows when a claimed file is not what was claimed; nothing was sent of it."""
+    if found is None:
+        return Decision(
+            state=State.FAILED,
+            due_at=now,
+            event="job.finished",
+            detail=detail,
+            verdict=verdicts.gone(),
+        )
+    return Decision(
+        state=State.QUEUED,
+        due_at=now + job.rules.quiet_s,
+        event="job.changed",
+        detail=detail,
+        changes={"fingerprint": found},
+    )
 
 
 def _accepted(job: Job, answer: Accepted, around: Surroundings) -> Decision:
