@@ -36,7 +36,7 @@ test: $(VENV)/dev.stamp  ## every test, and the coverage floors
 check: $(VENV)/dev.stamp  ## format, lint, types, import contracts, sizes, dependencies
 	$(BIN)/ruff format --check $(CODE)
 	$(BIN)/ruff check $(CODE)
-	$(BIN)/mypy $(CODE)
+	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python scripts/check_sizes.py
 	$(PIP) check
