@@ -164,7 +164,8 @@ class Verdict:
 class Job:
     """One version of one file on its way; times are seconds since 1970, UTC.
 
-    `source` is where the file was dropped, `claimed_at` is None until it is in processing/.
+    `source` is where the file was taken from, `name` what it was called when it was first dropped,
+    `claimed_at` is None until it is in processing/.
     `attempts` counts the pushes begun, `retries` the trials in a row that came to nothing,
     `rejections` those of them that the destination answered, with an error. `deadline_from` is
     `importing_since`, moved on by the time during which nothing could be asked.
@@ -175,6 +176,7 @@ class Job:
     configuration_id: str
     rules: Rules
     source: Path
+    name: str
     fingerprint: Fingerprint
     state: State
     due_at: float
@@ -207,11 +209,6 @@ class Job:
     retry_of: int | None = None
     asked_by: str = ""
     version: str = ""
-
-    @property
-    def name(self) -> str:
-        """The file's name as it was dropped."""
-        return self.source.name
 
     @property
     def verdict(self) -> Verdict | None:
@@ -280,6 +277,8 @@ class ConditionKind(enum.Enum):
     ROUTE_PAUSED = "route_paused"
     #: A folder can't be read or written.
     FOLDER_LOST = "folder_lost"
+    #: Complete files can't be brought into processing/.
+    CLAIM_STUCK = "claim_stuck"
     #: A file can't be read by us; it stays where it is.
     FILE_UNREADABLE = "file_unreadable"
     #: A file lies in an inbox and no route takes it.

@@ -103,6 +103,11 @@ class Jobs:
                 for job in jobs
             ]
 
+    def doubt_claims(self) -> None:
+        """Let every claim be completed once more: a power cut may have undone its rename."""
+        with self._database.writing() as connection:
+            connection.execute("UPDATE jobs SET claimed_at = NULL WHERE state = 'QUEUED'")
+
     def clear_forbidden(self, key: str) -> None:
         """Take back the suspicion against files that were forbidden: it was the key."""
         with self._database.writing() as connection:
@@ -156,6 +161,10 @@ class Jobs:
     def unfinished(self) -> list[Job]:
         """Return every job that is not in a final state."""
         return list(self._select("WHERE finished_at IS NULL ORDER BY id"))
+
+    def unclaimed(self) -> list[Job]:
+        """Return the queued jobs whose files are not known to be in processing/."""
+        return list(self._select("WHERE state = 'QUEUED' AND claimed_at IS NULL ORDER BY id"))
 
     def queue_keys(self, configuration_id: str) -> list[tuple[int, bytes]]:
         """Return what sorts the waiting jobs of a lane: modification time (or 0) and name."""

@@ -1,0 +1,132 @@
+"""Claims complete files: the row first, then the rename; may be repeated after any crash."""
+
+import os
+from collections.abc import Callable, Sequence
+from itertools import groupby
+from pathlib import Path
+
+from pigment_watcher import __version__, errors
+from pigment_watcher.clock import Clock
+from pigment_watcher.files import claims, moves
+from pigment_watcher.intake.inbox import Candidate
+from pigment_watcher.model import Job, JobEvent, Outcome, State
+from pigment_watcher.policy import lanes
+from pigment_watcher.recorder import Recorder
+
+
+class Claimer:
+    """Turns candidates into jobs whose files lie in processing/."""
+
+    def __init__(
+        self, recorder: Recorder, clock: Clock, instance: str, claimed: Callable[[], None]
+    ) -> None:
+        self._recorder = recorder
+        self._journal = recorder.journal
+        self._clock = clock
+        self._instance = instance
+        self._claimed = claimed
+
+    def choose(self, candidates: Sequence[Candidate]) -> tuple[list[Candidate], set[str]]:
+        """Return those to claim now, in order, and the lanes in which others have to wait."""
+        chosen: list[Candidate] = []
+        left_over: set[str] = set()
+        by_lane: dict[str, list[Candidate]] = {}
+        for candidate in candidates:
+            by_lane.setdefault(candidate.route.configuration_id, []).append(candidate)
+        for lane, waiting in by_lane.items():
+            keyed = [(_order_key(candidate), candidate) for candidate in waiting]
+            taken = lanes.to_claim(keyed, self._journal.jobs.queue_keys(lane))
+            chosen += taken
+            if len(taken) < len(waiting):
+                left_over.add(lane)
+        return chosen, left_over
+
+    def claim(self, candidates: Sequence[Candidate]) -> None:
+        """Store a row for each candidate, then rename the files. Raises FolderError."""
+        now = self._clock.now()
+        jobs = self._journal.jobs.add([_new_job(candidate, now) for candidate in candidates])
+        self.complete(jobs)
+
+    def complete(self, jobs: Sequence[Job]) -> None:
+        """Bring the files of queued jobs into processing/, wherever a crash left them.
+
+        Raises FolderError; the jobs not yet claimed stay so, and this may be called again.
+        """
+        by_folder = groupby(jobs, key=lambda job: job.rules.directory)
+        for directory, group in by_folder:
+            with moves.translated(directory):
+                self._complete_in(directory, list(group))
+        self._claimed()
+
+    def _complete_in(self, directory: Path, jobs: list[Job]) -> None:
+        claims.make_places(directory, self._instance, [job.id for job in jobs])
+        there: list[Job] = []
+        sources = {job.source.parent for job in jobs}
+        try:
+            for job in jobs:
+                if self._bring(job):
+                    there.append(job)
+                    moves.sync(claims.place(directory, self._instance, job.id))
+        finally:
+            for folder in sources:
+                moves.sync(folder)
+            stored = self._journal.jobs.claimed(there, self._clock.now()) if there else []
+        for job in stored:
+            self._recorder.tell(JobEvent(name="job.claimed", job=job))
+
+    def _bring(self, job: Job) -> bool:
+        """Return whether the file is in its place; end the job if it is nowhere."""
+        place = claims.place(job.rules.directory, self._instance, job.id)
+        if os.path.lexists(place / job.name):
+            return True
+        try:
+            if claims.look(job.source) != job.fingerprint:
+                raise errors.FileVanished(f"{job.source}: it is no longer there, or was replaced")
+            claims.take(job.source, place)
+        except errors.FileVanished as error:
+            self._end(job, Outcome.GONE, str(error))
+        except errors.FileChanged as error:
+            self._end(job, Outcome.RETURNED, str(error))
+        else:
+            return True
+        claims.drop_place(place)
+        return False
+
+    def _end(self, job: Job, outcome: Outcome, why: str) -> None:
+        """End a job whose file was not claimed; nothing was sent of it."""
+        now = self._clock.now()
+        ended = self._journal.jobs.move(
+            job,
+            State.FAILED,
+            at=now,
+            event="job.finished",
+            detail=why,
+            outcome=outcome,
+            reason=why,
+            decided_at=now,
+        )
+        self._recorder.tell(JobEvent(name="job.finished", job=ended, detail=why))
+
+
+def _new_job(candidate: Candidate, now: float) -> Job:
+    uid, name = claims.owner(candidate.source)
+    return Job(
+        id=0,
+        route=candidate.route.name,
+        configuration_id=candidate.route.configuration_id,
+        rules=candidate.route.rules,
+        source=candidate.source,
+        fingerprint=candidate.fingerprint,
+        state=State.QUEUED,
+        due_at=now,
+        created_at=now,
+        owner_uid=uid,
+        owner_name=name,
+        priority=lanes.AS_IT_CAME,
+        version=__version__,
+    )
+
+
+def _order_key(candidate: Candidate) -> lanes.OrderKey:
+    name = os.fsencode(candidate.source.name)
+    return lanes.order_key(candidate.route.rules.order, candidate.fingerprint, name)

@@ -1,0 +1,309 @@
+"""The loop over a thread's folders: wait for a hint or a timer, look, claim."""
+
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from pigment_watcher import errors
+from pigment_watcher.clock import Clock
+from pigment_watcher.files import claims
+from pigment_watcher.heartbeat import Heartbeats
+from pigment_watcher.intake.claiming import Claimer
+from pigment_watcher.intake.inbox import Candidate, Inbox
+from pigment_watcher.model import ConditionKind, Route
+from pigment_watcher.policy import lanes
+from pigment_watcher.policy.decisions import Begin
+from pigment_watcher.recorder import Recorder
+
+#: A scan that a hint asks for starts no sooner after the last one than this many times its length.
+HINT_REST = 10
+#: The safety scan may cost this share of one core.
+SCAN_SHARE = 0.01
+#: Seconds to gather hints before a scan.
+GATHER_S = 0.05
+#: The longest wait, and what the loop promises for one round over its folders.
+LONGEST_WAIT_S = 5.0
+ROUND_S = 120.0
+#: So many files are claimed in one go, so that a stop never waits for a whole backlog.
+CLAIM_AT_ONCE = 100
+
+
+class Intake:
+    """Watches some folders, in a thread of its own."""
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        recorder: Recorder,
+        clock: Clock,
+        heartbeats: Heartbeats,
+        claimer: Claimer,
+        scanned: Callable[[], None],
+    ) -> None:
+        self.name = name
+        self._recorder = recorder
+        self._clock = clock
+        self._heartbeats = heartbeats
+        self._claimer = claimer
+        self._scanned = scanned
+        self._wake = threading.Event()
+        self._stop = threading.Event()
+        # Guards what other threads tell: hints, drained lanes, new routes.
+        self._told = threading.Lock()
+        self._dirty: set[Path] = set()
+        self._drained: dict[str, int] = {}
+        self._new_routes: tuple[Route, ...] | None = None
+        self._inboxes: dict[Path, Inbox] = {}
+        self._left_over: set[str] = set()
+        # Whether the journal may know claims that were not completed: at the start, after trouble.
+        self._doubtful = True
+        self._said: dict[Path, dict[str, ConditionKind]] = {}
+        self._contested: set[tuple[str, ...]] = set()
+        self._stuck: set[str] = set()
+        self._first: set[Path] = set()
+        self.first_scan_over = threading.Event()
+
+    # ---------------------------------------------------------------- called by other threads
+
+    def look(self, directory: Path) -> None:
+        """Say that something may have changed in a folder."""
+        with self._told:
+            self._dirty.add(directory)
+        self._wake.set()
+
+    def left_queue(self, lane: str) -> None:
+        """Say that a lane's queue got shorter, so that more may be claimed."""
+        with self._told:
+            if lane not in self._left_over:
+                return
+            self._drained[lane] = self._drained.get(lane, 0) + 1
+            if self._drained[lane] < lanes.CLAIM_WINDOW // 2:
+                return
+        self._wake.set()
+
+    def set_routes(self, routes: Sequence[Route]) -> None:
+        """Watch for other routes from the next round on."""
+        with self._told:
+            self._new_routes = tuple(routes)
+        self._wake.set()
+
+    def stop(self) -> None:
+        """End the loop after the file at hand."""
+        self._stop.set()
+        self._wake.set()
+
+    @property
+    def first_files_open(self) -> bool:
+        """Whether a file of the first scan still waits to be claimed."""
+        return not self.first_scan_over.is_set() or bool(self._first) or self._doubtful
+
+    # ---------------------------------------------------------------- the thread
+
+    def run(self) -> None:
+        """Look and claim until told to stop. Raises what only a restart can mend."""
+        try:
+            while not self._stop.is_set():
+                self._heartbeats.promise(self.name, ROUND_S)
+                try:
+                    wait_s = self.round()
+                except errors.JournalBusy as error:
+                    self._doubtful = True
+                    self._recorder.announce("journal.busy", "warning", detail=str(error))
+                    wait_s = LONGEST_WAIT_S
+                self._rest(wait_s)
+        finally:
+            self._heartbeats.retire(self.name)
+
+    def round(self) -> float:
+        """Look where it is due, claim what is complete, and return how long to wait."""
+        self._take_routes()
+        with self._told:
+            dirty, self._dirty = self._dirty, set()
+            self._drained = {}
+        for inbox in self._inboxes.values():
+            if self._stop.is_set():
+                return 0.0
+            if self._is_due(inbox, hinted=inbox.directory in dirty):
+                self._scan(inbox)
+            elif inbox.directory in dirty:
+                self.look(inbox.directory)  # too soon; it stays dirty
+        self._claim()
+        if not self.first_scan_over.is_set():
+            self.first_scan_over.set()
+            self._scanned()
+        return self._wait_s()
+
+    def _rest(self, wait_s: float) -> None:
+        if self._clock.wait(self._wake, wait_s) and not self._stop.is_set():
+            self._clock.wait(self._stop, GATHER_S)
+        self._wake.clear()
+
+    def _take_routes(self) -> None:
+        with self._told:
+            routes, self._new_routes = self._new_routes, None
+        if routes is None:
+            return
+        by_folder: dict[Path, list[Route]] = {}
+        for route in routes:
+            by_folder.setdefault(route.rules.directory, []).append(route)
+        before, self._inboxes = self._inboxes, {}
+        for directory, group in by_folder.items():
+            known = before.get(directory)
+            same = known is not None and known.routes == tuple(group)
+            self._inboxes[directory] = known if known and same else Inbox(directory, group)
+        for directory in before.keys() - by_folder.keys():
+            self._unsay(directory, {})
+
+    # ---------------------------------------------------------------- looking
+
+    def _is_due(self, inbox: Inbox, *, hinted: bool) -> bool:
+        if inbox.scanned_at is None:
+            return True
+        passed = self._clock.monotonic() - inbox.scanned_at
+        if hinted:
+            return passed >= inbox.scan_s * HINT_REST
+        return passed >= self._safety_s(inbox)
+
+    def _safety_s(self, inbox: Inbox) -> float:
+        return max(inbox.scan_every_s, inbox.scan_s / SCAN_SHARE)
+
+    def _scan(self, inbox: Inbox) -> None:
+        began = self._clock.monotonic()
+        first = inbox.scanned_at is None
+        try:
+            inbox.scan(began)
+        except OSError as error:
+            lost = Begin(
+                kind=ConditionKind.FOLDER_LOST,
+                subject=str(inbox.directory),
+                detail=f"{inbox.directory}: {error.strerror}",
+            )
+            self._recorder.begin(lost)
+        else:
+            self._recorder.end(ConditionKind.FOLDER_LOST, str(inbox.directory))
+            self._report(inbox, began)
+            if first and not self.first_scan_over.is_set():
+                self._first |= {inbox.directory / name for name in inbox.names()}
+        inbox.scanned_at = self._clock.monotonic()
+        inbox.scan_s = inbox.scanned_at - began
+
+    def _report(self, inbox: Inbox, monotonic: float) -> None:
+        """Say once what is not taken, and once that it is no more so."""
+        odd = {oddity.name: oddity.why for oddity in inbox.oddities(monotonic)}
+        self._unsay(inbox.directory, odd)
+        for name, why in odd.items():
+            self._say(inbox.directory / name, ConditionKind.FILE_UNCLAIMED, why)
+        for routes in inbox.contested.keys() - self._contested:
+            self._contested.add(routes)
+            name = inbox.contested[routes]
+            self._recorder.announce(
+                "file.contested", "warning", file=name, route=routes[0], routes=routes
+            )
+
+    def _say(self, path: Path, kind: ConditionKind, why: str) -> None:
+        self._said.setdefault(path.parent, {})[path.name] = kind
+        self._recorder.begin(Begin(kind=kind, subject=_shown(path), detail=why))
+
+    def _unsay(self, directory: Path, odd: dict[str, str]) -> None:
+        """End what was said of names that are there no more; those unreadable are tried again."""
+        said = self._said.get(directory, {})
+        inbox = self._inboxes.get(directory)
+        still = odd.keys() | (inbox.names() if inbox else frozenset())
+        for name in said.keys() - still:
+            self._recorder.end(said.pop(name), _shown(directory / name))
+
+    # ---------------------------------------------------------------- claiming
+
+    def _claim(self) -> None:
+        if self._doubtful and not self._complete_doubtful():
+            return
+        while not self._stop.is_set():
+            chosen = self._next_batch()
+            if not chosen:
+                return
+            checked = [candidate for candidate in chosen if self._check(candidate)]
+            if checked and not self._claim_checked(checked):
+                return
+
+    def _next_batch(self) -> list[Candidate]:
+        monotonic = self._clock.monotonic()
+        complete = [
+            candidate for inbox in self._inboxes.values() for candidate in inbox.complete(monotonic)
+        ]
+        if not complete:
+            return []
+        chosen, left_over = self._claimer.choose(complete)
+        with self._told:
+            self._left_over = left_over
+        return chosen[:CLAIM_AT_ONCE]
+
+    def _check(self, candidate: Candidate) -> bool:
+        """Look a last time: a file that changed settles anew, one we can't read waits."""
+        inbox = self._inboxes[candidate.source.parent]
+        name, monotonic = candidate.source.name, self._clock.monotonic()
+        try:
+            claims.check(candidate.source, candidate.fingerprint)
+        except errors.FileUnreadable as error:
+            self._say(candidate.source, ConditionKind.FILE_UNREADABLE, str(error))
+            inbox.look_again(name, monotonic + inbox.scan_every_s)
+            self._first.discard(candidate.source)
+            return False
+        except errors.FileVanished:
+            inbox.forget(name)
+            self._first.discard(candidate.source)
+            return False
+        except (errors.FileChanged, OSError):
+            inbox.look_again(name, monotonic)
+            return False
+        return True
+
+    def _claim_checked(self, candidates: list[Candidate]) -> bool:
+        """Return whether all went well; if not, the rows are there and are completed later."""
+        went_well = self._trying(lambda: self._claimer.claim(candidates))
+        for candidate in candidates:
+            inbox = self._inboxes[candidate.source.parent]
+            inbox.forget(candidate.source.name)
+            kind = self._said.get(inbox.directory, {}).pop(candidate.source.name, None)
+            if kind is not None:
+                self._recorder.end(kind, _shown(candidate.source))
+        self._first -= {candidate.source for candidate in candidates}
+        return went_well
+
+    def _complete_doubtful(self) -> bool:
+        jobs = self._recorder.journal.jobs.unclaimed()
+        self._doubtful = not self._trying(lambda: self._claimer.complete(jobs))
+        return not self._doubtful
+
+    def _trying(self, claim: Callable[[], None]) -> bool:
+        """Return whether a claim went well; say once when claims begin to fail, and when not."""
+        try:
+            claim()
+        except errors.FolderError as error:
+            self._doubtful = True
+            stuck = Begin(kind=ConditionKind.CLAIM_STUCK, subject=error.folder, detail=str(error))
+            self._recorder.begin(stuck)
+            self._stuck.add(error.folder)
+            return False
+        for folder in self._stuck:
+            self._recorder.end(ConditionKind.CLAIM_STUCK, folder)
+        self._stuck.clear()
+        return True
+
+    def _wait_s(self) -> float:
+        monotonic = self._clock.monotonic()
+        waits = [LONGEST_WAIT_S]
+        for inbox in self._inboxes.values():
+            if inbox.scanned_at is not None:
+                waits.append(inbox.scanned_at + self._safety_s(inbox) - monotonic)
+            settled_at = inbox.next_complete_at(monotonic)
+            if settled_at is not None:
+                waits.append(settled_at - monotonic)
+        with self._told:
+            if self._dirty:
+                waits.append(GATHER_S)
+        return max(0.0, min(waits))
+
+
+def _shown(path: Path) -> str:
+    return str(path).encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
