@@ -70,13 +70,14 @@ class Observer:
             self._observer = WatchdogObserver()
         except OSError:  # too many inotify instances: scans go on by the clock
             return
+        # Started before it is given folders: one that is missing must not spoil the others.
+        self._observer.start()
         for folder in self._wanted:
             with contextlib.suppress(OSError):  # it is missing; the next check tries again
                 # The real path: watchdog does not follow a link and hears nothing behind it.
                 path = os.path.realpath(folder)
                 handler = _Handler(self._look, folder)
                 self._observer.schedule(handler, path, recursive=False, event_filter=_EVENTS)
-        self._observer.start()
 
     def _is_healthy(self) -> bool:
         if not self._wanted:

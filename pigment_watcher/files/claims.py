@@ -93,11 +93,11 @@ def check(source: Path, expected: Fingerprint) -> None:
 
 
 def take(source: Path, to: Path) -> None:
-    """Claim a file by its rename into a job's folder. Raises FileVanished, FileChanged, OSError."""
+    """Claim a file by its rename to a path in a job's folder. Raises FileVanished, FileChanged, OSError."""
     try:
-        moves.rename(source, to / source.name)
+        moves.rename(source, to)
     except FileNotFoundError as error:
-        if look(to / source.name) is None:
+        if look(to) is None:
             raise errors.FileVanished(f"{source}: it is no longer there") from error
     except OSError as error:
         if error.errno in {errno.EBUSY, errno.ETXTBSY}:

@@ -76,20 +76,21 @@ class Claimer:
 
     def _bring(self, job: Job) -> bool:
         """Return whether the file is in its place; end the job if it is nowhere."""
-        place = claims.place(job.rules.directory, self._instance, job.id)
-        if os.path.lexists(place / job.name):
+        path = claims.path(job.rules.directory, self._instance, job.id, job.name)
+        if os.path.lexists(path):
             return True
-        try:
-            if claims.look(job.source) != job.fingerprint:
-                raise errors.FileVanished(f"{job.source}: it is no longer there, or was replaced")
-            claims.take(job.source, place)
-        except errors.FileVanished as error:
-            self._end(job, Outcome.GONE, str(error))
-        except errors.FileChanged as error:
-            self._end(job, Outcome.RETURNED, str(error))
+        if claims.look(job.source) != job.fingerprint:
+            self._end(job, Outcome.GONE, f"{job.source}: it is no longer there, or was replaced")
         else:
-            return True
-        claims.drop_place(place)
+            try:
+                claims.take(job.source, path)
+            except errors.FileVanished as error:
+                self._end(job, Outcome.GONE, str(error))
+            except errors.FileChanged as error:
+                self._end(job, Outcome.RETURNED, str(error))
+            else:
+                return True
+        claims.drop_place(path.parent)
         return False
 
     def _end(self, job: Job, outcome: Outcome, why: str) -> None:
@@ -116,6 +117,7 @@ def _new_job(candidate: Candidate, now: float) -> Job:
         configuration_id=candidate.route.configuration_id,
         rules=candidate.route.rules,
         source=candidate.source,
+        name=candidate.source.name,
         fingerprint=candidate.fingerprint,
         state=State.QUEUED,
         due_at=now,

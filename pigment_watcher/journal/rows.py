@@ -57,14 +57,22 @@ PLAIN = (
 def job_to_columns(job: Job) -> dict[str, Any]:
     """Return a job as columns, its ID left out."""
     columns = {name: getattr(job, name) for name in PLAIN}
-    for name in ("rules", "source", "fingerprint", "state", "outcome", "target", "forbidden"):
+    for name in (
+        "rules",
+        "source",
+        "name",
+        "fingerprint",
+        "state",
+        "outcome",
+        "target",
+        "forbidden",
+    ):
         columns.update(_translated(name, getattr(job, name)))
     columns["report"] = None if job.report is None else json.dumps(dict(job.report))
     modified = job.fingerprint.mtime_ns if job.rules.order is Order.MODIFIED else 0
     return {
         **columns,
         "key": job.rules.key,
-        "name": os.fsencode(job.source.name),
         "sort_modified": modified,
     }
 
@@ -105,6 +113,7 @@ def job_from_row(row: sqlite3.Row) -> Job:
         id=row["id"],
         rules=rules_from_text(row["rules"]),
         source=Path(os.fsdecode(row["source"])),
+        name=os.fsdecode(row["name"]),
         fingerprint=Fingerprint(
             size=row["size"],
             mtime_ns=row["mtime_ns"],
