@@ -74,6 +74,9 @@ _LOCAL = frozenset(
     )
 )
 
+#: What the kernel tells of this process.
+_PROC = Path("/proc/self")
+
 _OCTAL_ESCAPE = re.compile(r"\\([0-7]{3})")
 
 
@@ -113,7 +116,7 @@ def of(directory: Path) -> Mount:
     unknown = Mount(UNKNOWN, "", directory)
     try:
         mount_id = _mount_id(handle)
-        return parse_mountinfo(_read("/proc/self/mountinfo")).get(mount_id, unknown)
+        return parse_mountinfo(_read("mountinfo")).get(mount_id, unknown)
     finally:
         os.close(handle)
 
@@ -138,13 +141,13 @@ def _unescape(field: str) -> str:
 
 
 def _mount_id(handle: int) -> int:
-    match = re.search(r"^mnt_id:\s*(\d+)$", _read(f"/proc/self/fdinfo/{handle}"), re.MULTILINE)
+    match = re.search(r"^mnt_id:\s*(\d+)$", _read(f"fdinfo/{handle}"), re.MULTILINE)
     return int(match[1]) if match else -1
 
 
-def _read(file: str) -> str:
-    """Return a file of /proc, undecodable bytes kept; empty where there is none."""
+def _read(name: str) -> str:
+    """Return a file of /proc/self, undecodable bytes kept; empty where there is none."""
     try:
-        return os.fsdecode(Path(file).read_bytes())
+        return os.fsdecode((_PROC / name).read_bytes())
     except OSError:
         return ""

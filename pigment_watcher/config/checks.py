@@ -4,7 +4,7 @@ import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
-from itertools import combinations, product
+from itertools import combinations, product, takewhile
 from pathlib import Path
 
 from pigment_watcher import model
@@ -125,7 +125,9 @@ def _archives(
     for key, folder in (("done", _real(rules.done)), ("failed", _real(rules.failed))):
         if folder in inboxes:
             report.problem((*where, key), f"is {inboxes[folder]}: its files would come again")
-        outer = _first((folder, *folder.parents), processing)
+        # Only up to the inbox, about which enough has been said.
+        above = takewhile(_real(rules.directory).__ne__, (folder, *folder.parents))
+        outer = _first(above, processing)
         if outer:
             report.problem((*where, key), f"lies in {outer}: name another folder")
 

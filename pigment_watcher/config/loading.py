@@ -66,7 +66,7 @@ def _read(file: Path) -> tuple[dict[str, object], Report]:
     if isinstance(document.tree, dict):
         return document.tree, report
     if document.tree is None:
-        report.problem((), "is empty: give it at least one route")
+        report.problem((), "is empty: give it at least one route", line=1)
     else:
         report.problem((), "must be a mapping, key: value")
     raise errors.ConfigError(report.problems)

@@ -130,14 +130,12 @@ def read(tree: Mapping[str, object], report: Report) -> File:
 
 
 def _culprit(tree: dict[Any, Any], where: Where) -> tuple[dict[Any, Any], object]:
-    """Return the innermost mapping on the way there, and the key in it that leads on."""
-    parent, last = tree, where[0]
-    for key in where[1:]:
-        below = parent[last]
-        if not isinstance(below, dict) or key not in below:
-            break
-        parent, last = below, key
-    return parent, last
+    """Return the mapping that holds what stands there, and its key in it."""
+    # All that pydantic checks below a mapping is a mapping: lists are checked as a whole.
+    parent = tree
+    for key in where[:-1]:
+        parent = parent[key]
+    return parent, where[-1]
 
 
 # ---------------------------------------------------------------- words

@@ -49,7 +49,7 @@ def parse(text: str) -> Document:
     except yaml.MarkedYAMLError as error:
         return Document(faults=(_syntax_fault(error),))
     except RecursionError:
-        return Document(faults=(Fault((), 1, "not YAML of ours: nested too deeply"),))
+        return Document(faults=(Fault((), 1, "not YAML: nested too deeply"),))
     return Document(tree, builder.lines, tuple(builder.faults))
 
 

@@ -1,0 +1,179 @@
+"""What must hold between routes."""
+
+from pathlib import Path
+
+import pytest
+from config_fixtures import OTHER_UUID, UUID, problems, route
+
+
+def two(one: tuple[str, ...] = (), other: tuple[str, ...] = (), *, inbox: str = "b") -> str:
+    """Return routes a and b of two configurations; what else b says begins in line 8 + len(one)."""
+    first = route("a", *one, directory="a")
+    return f"routes:\n{first}{route('b', *other, directory=inbox, configuration_id=OTHER_UUID)}"
+
+
+# ---------------------------------------------------------------- names
+
+
+@pytest.mark.parametrize("name", ["a", "A_b-c.9", "2024", "on", "x" * 64])
+def test_a_name_has_letters_digits_and_three_signs(name: str, tmp_path: Path) -> None:
+    assert problems(tmp_path, "routes:\n" + route(name)) == []
+
+
+@pytest.mark.parametrize("name", ["a b", "a/b", "'a:b'", "ä", "x" * 65, "''", '"a\\n"'])
+def test_any_other_name_is_refused(name: str, tmp_path: Path) -> None:
+    (problem,) = problems(tmp_path, "routes:\n" + route(name))
+    assert problem.endswith("a route's name has 1 to 64 letters, digits, '_', '-' or '.'")
+
+
+# ---------------------------------------------------------------- inboxes
+
+
+def test_an_inbox_inside_another_is_refused(tmp_path: Path) -> None:
+    assert problems(tmp_path, two(inbox="a/b/c")) == [
+        (
+            "config.yaml:6: routes.b.directory: lies in the inbox of route 'a': an inbox must not "
+            "lie in a folder that the service uses"
+        )
+    ]
+
+
+@pytest.mark.parametrize(
+    ("folder", "inbox", "owner"),
+    [
+        ("done: ../kept", "kept", "the done folder of route 'a'"),
+        ("failed: ../kept", "kept", "the failed folder of route 'a'"),
+        ("order: modified", "a", "processing/ of route 'a'"),
+    ],
+)
+def test_an_inbox_inside_what_another_route_owns_is_refused(
+    folder: str, inbox: str, owner: str, tmp_path: Path
+) -> None:
+    inner = f"{inbox}/processing/x" if inbox == "a" else f"{inbox}/x"
+    (problem,) = problems(tmp_path, two((folder,), inbox=inner))
+    assert problem.startswith(f"config.yaml:7: routes.b.directory: lies in {owner}: ")
+
+
+def test_a_link_does_not_hide_that_inboxes_are_nested(tmp_path: Path) -> None:
+    (tmp_path / "a" / "inner").mkdir(parents=True)
+    (tmp_path / "b").symlink_to("a/inner")
+    (problem,) = problems(tmp_path, two())
+    assert "routes.b.directory: lies in the inbox of route 'a'" in problem
+
+
+def test_names_that_begin_alike_are_not_nested(tmp_path: Path) -> None:
+    assert problems(tmp_path, two(inbox="ab")) == []
+
+
+@pytest.mark.parametrize("key", ["done", "failed"])
+@pytest.mark.parametrize(("folder", "owner"), [(".", "a"), ("../b", "b")])
+def test_an_archive_that_is_an_inbox_is_refused(
+    key: str, folder: str, owner: str, tmp_path: Path
+) -> None:
+    said = [f"config.yaml:5: routes.a.{key}: is the inbox of route '{owner}': its files would come"]
+    assert [line[: len(said[0])] for line in problems(tmp_path, two((f"{key}: {folder}",)))] == said
+
+
+@pytest.mark.parametrize("folder", ["processing", "processing/done", "../b/processing/x"])
+def test_an_archive_in_processing_is_refused(folder: str, tmp_path: Path) -> None:
+    (problem,) = problems(tmp_path, two((f"failed: {folder}",)))
+    assert problem.startswith("config.yaml:5: routes.a.failed: lies in processing/ of route ")
+
+
+def test_done_and_failed_must_be_two(tmp_path: Path) -> None:
+    (problem,) = problems(tmp_path, two(("done: x", "failed: ./x/")))
+    assert problem.startswith("config.yaml:6: routes.a.failed: is the same folder as done")
+
+
+def test_routes_may_share_their_archives(tmp_path: Path) -> None:
+    shared = ("done: ../done", "failed: ../failed")
+    assert problems(tmp_path, two(shared, shared)) == []
+
+
+@pytest.mark.parametrize("folder", ["a", "a/processing", "a/done", "./b/failed"])
+def test_the_state_directory_is_a_folder_of_its_own(folder: str, tmp_path: Path) -> None:
+    (problem,) = problems(tmp_path, f"state_directory: {folder}\n{two()}")
+    assert problem.startswith("config.yaml:1: state_directory: is ")
+    assert problem.endswith(" as well: it needs a folder of its own")
+
+
+# ---------------------------------------------------------------- patterns
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "named"),
+    [
+        ("['*.csv']", "['*.CSV']", "*.csv"),
+        ("['*']", "['b*.csv']", "b*.csv"),
+        ("['b*.csv']", "['*']", "b*.csv"),
+        ("['sales.csv']", "['s*']", "sales.csv"),
+        ("['s*']", "['x', 'Sales.csv']", "sales.csv"),
+    ],
+)
+def test_routes_of_one_inbox_that_plainly_want_the_same_are_refused(
+    one: str, other: str, named: str, tmp_path: Path
+) -> None:
+    text = two((f"files: {one}",), (f"files: {other}",), inbox="./a/")
+    assert problems(tmp_path, text) == [
+        (
+            f"config.yaml:9: routes.b.files: '{named}' would be taken by route 'a' as well, which "
+            "shares the inbox: tell them apart by 'files' or 'ignore'"
+        )
+    ]
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (["files: a*"], ["files: b*"]),
+        (["files: a*.csv"], ["files: '*b.csv'"]),
+        (["files: sales.csv"], ["files: '*.csv'", "ignore: SALES.csv"]),
+        (["files: '*'", "ignore: ['b*']"], ["files: b*"]),
+        (["files: '[ab].csv'"], ["files: c.csv"]),
+    ],
+)
+def test_routes_of_one_inbox_may_be_told_apart(
+    one: list[str], other: list[str], tmp_path: Path
+) -> None:
+    assert problems(tmp_path, two(tuple(one), tuple(other), inbox="a")) == []
+
+
+def test_a_link_does_not_hide_that_an_inbox_is_shared(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").symlink_to("a")
+    assert len(problems(tmp_path, two())) == 1
+
+
+# ---------------------------------------------------------------- one configuration
+
+
+@pytest.mark.parametrize(
+    ("line", "text"),
+    [
+        ("order: name", "name here and modified in route 'a'"),
+        ("after_failure: hold", "hold here and continue in route 'a'"),
+        ("load_mode: update", "update here and not said in route 'a'"),
+    ],
+)
+def test_routes_of_one_configuration_must_agree(line: str, text: str, tmp_path: Path) -> None:
+    key, _, _ = line.partition(":")
+    routes = f"routes:\n{route('a', directory='a')}{route('b', line, directory='b')}"
+    assert problems(tmp_path, routes) == [
+        (
+            f"config.yaml:8: routes.b.{key}: {text}, which feeds the same "
+            "configuration: make them equal"
+        )
+    ]
+
+
+def test_routes_of_one_configuration_must_share_their_key(tmp_path: Path) -> None:
+    (tmp_path / "key").write_text("abc")
+    (tmp_path / "key").chmod(0o600)
+    first = route("a", "api_key_file: key", directory="a", configuration_id=UUID.upper())
+    (problem,) = problems(tmp_path, f"routes:\n{first}{route('b', directory='b')}")
+    start = "config.yaml:6: routes.b.api_key_file: default here and key in route 'a'"
+    assert problem.startswith(start)
+
+
+def test_routes_of_other_configurations_need_not_agree(tmp_path: Path) -> None:
+    assert problems(tmp_path, two(("order: name",), ("load_mode: update",))) == []
