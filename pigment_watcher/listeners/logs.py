@@ -51,6 +51,7 @@ _CONDITIONS: Mapping[ConditionKind, _Words] = {
     ConditionKind.LANE_HELD: _Words(logging.ERROR, "route.blocked", "route.unblocked"),
     ConditionKind.ROUTE_PAUSED: _Words(logging.INFO, "route.blocked", "route.unblocked"),
     ConditionKind.FOLDER_LOST: _Words(logging.ERROR, "route.lost", "route.found"),
+    ConditionKind.CLAIM_STUCK: _Words(logging.ERROR, "route.claims_stuck", "route.claims_freed"),
     ConditionKind.FILE_UNREADABLE: _Words(logging.WARNING, "file.unreadable", "file.readable"),
     ConditionKind.FILE_UNCLAIMED: _Words(logging.WARNING, "file.unclaimed"),
     ConditionKind.ORPHANS: _Words(logging.WARNING, "processing.orphans", "processing.clear"),

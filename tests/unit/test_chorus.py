@@ -28,6 +28,7 @@ JOB = JobEvent(
         route="sales",
         configuration_id="33d0d7d0-6125-47c4-b36a-882f4ed53b33",
         rules=Rules(directory=Path("/in"), done=Path("/in/done"), failed=Path("/in/failed")),
+        name="a.csv",
         source=Path("/in/a.csv"),
         fingerprint=Fingerprint(size=3, mtime_ns=0, ctime_ns=0, inode=1),
         state=State.QUEUED,

@@ -1,6 +1,5 @@
 """What is said of each event: its line's name, level and fields."""
 
-import dataclasses
 import io
 import json
 from collections.abc import Iterator
@@ -29,6 +28,7 @@ JOB = Job(
     route="sales",
     configuration_id="33d0d7d0-6125-47c4-b36a-882f4ed53b33",
     rules=Rules(directory=Path("/in"), done=Path("/in/done"), failed=Path("/in/failed")),
+    name="january.csv",
     source=Path("/in/january.csv"),
     fingerprint=Fingerprint(size=1234, mtime_ns=0, ctime_ns=0, inode=1),
     state=State.QUEUED,
@@ -166,6 +166,7 @@ def test_a_failed_file_is_an_error_only_when_it_is_over(said: Said) -> None:
         ("lane_held", "error", "route.blocked", "route.unblocked"),
         ("route_paused", "info", "route.blocked", "route.unblocked"),
         ("folder_lost", "error", "route.lost", "route.found"),
+        ("claim_stuck", "error", "route.claims_stuck", "route.claims_freed"),
         ("file_unreadable", "warning", "file.unreadable", "file.readable"),
         ("orphans", "warning", "processing.orphans", "processing.clear"),
         ("archive_stuck", "error", "job.archive_stuck", "job.archive_freed"),
@@ -246,7 +247,7 @@ def test_an_event_of_the_service_keeps_its_level_and_fields(said: Said) -> None:
 
 
 def test_a_name_that_is_no_utf8_shows_its_bytes(said: Said) -> None:
-    job = dataclasses.replace(JOB, source=Path("/in/caf\udce9.csv"))
+    job = JOB.evolve(name="caf\udce9.csv")
     logs.LogListener().job_changed(JobEvent(name="job.claimed", job=job))
     assert said.only()["file"] == r"caf\xe9.csv"
 
