@@ -20,6 +20,7 @@ PigmentWatcherError
 │       ├── JournalDamaged  the file is no sound journal
 │       ├── JournalTooNew   a newer version wrote it
 │       └── CommitUnknown   nobody knows whether a commit is on the disk: stop
+├── ThreadDied              a part of the service died: stop, and let it be started again
 └── IllegalTransition       a bug: a job was not in the state it had to be in
 """
 
@@ -145,6 +146,10 @@ class CommitUnknown(JournalError):
 
 
 # ---------------------------------------------------------------- a bug
+
+
+class ThreadDied(PigmentWatcherError):
+    """A part of the service died, so the whole of it stops."""
 
 
 class IllegalTransition(PigmentWatcherError):

@@ -1,5 +1,6 @@
 """The text beside a failed file, for the person who dropped it: at Windows, no administrator."""
 
+import codecs
 from datetime import datetime
 
 from pigment_watcher.model import Job, Outcome
@@ -54,3 +55,13 @@ def _printable(line: str) -> str:
     """Show a name that is no text, or holds line ends, without breaking the page."""
     shown = line.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
     return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in shown)
+
+
+def put_back(old: bytes, retried: Job, now: float) -> bytes:
+    """Return an old reason file, remarked at its top that its file was put back into the queue."""
+    who = f" by {retried.asked_by}" if retried.asked_by else ""
+    line = f"PUT BACK into the queue on {_time(now)}{who}, as job {retried.id}."
+    rest = "What follows is about the earlier attempt."
+    mark = codecs.BOM_UTF8 if old.startswith(codecs.BOM_UTF8) else b""
+    remark = f"{_printable(line)} {rest}\r\n\r\n".encode("ascii", "backslashreplace")
+    return mark + remark + old.removeprefix(mark)

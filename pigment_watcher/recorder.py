@@ -45,6 +45,10 @@ class Recorder:
         """Know which routes a condition concerns."""
         self._routes = tuple(routes)
 
+    def now(self) -> float:
+        """Return the seconds since 1970, UTC."""
+        return self._clock.now()
+
     # ---------------------------------------------------------------- jobs
 
     def decide(self, job: Job, decision: Decision) -> Job:

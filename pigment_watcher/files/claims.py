@@ -93,7 +93,10 @@ def check(source: Path, expected: Fingerprint) -> None:
 
 
 def take(source: Path, to: Path) -> None:
-    """Claim a file by its rename to a path in a job's folder. Raises FileVanished, FileChanged, OSError."""
+    """Claim a file by its rename to a path in a job's folder.
+
+    Raises FileVanished, FileChanged, OSError.
+    """
     try:
         moves.rename(source, to)
     except FileNotFoundError as error:
@@ -102,7 +105,10 @@ def take(source: Path, to: Path) -> None:
     except OSError as error:
         if error.errno in {errno.EBUSY, errno.ETXTBSY}:
             raise errors.FileChanged(f"{source}: another program has it open") from error
-        raise
+        if error.errno != errno.EXDEV:
+            raise
+        # Only a file of a failed/ on another file system: an inbox holds its own processing/.
+        moves.move(source, to, to.parent.name)
 
 
 def drop_place(folder: Path) -> None:
@@ -170,13 +176,25 @@ def read_starts(directory: Path, instance: str) -> int:
         return 0
 
 
+def touch_starts(directory: Path, instance: str) -> None:
+    """Show by the drive's own clock that the instance lives."""
+    os.utime(directory / PROCESSING / instance / STARTS)
+
+
+def silent_s(directory: Path, instance: str, than: str) -> float:
+    """Return how much longer an instance has been silent than another one, in seconds.
+
+    Both times come from the drive's clock. An instance that never spoke is silent for ever.
+    """
+    home = directory / PROCESSING
+    try:
+        spoke = (home / instance / STARTS).stat().st_mtime
+        return (home / than / STARTS).stat().st_mtime - spoke
+    except OSError:
+        return float("inf")
+
+
 def write_starts(directory: Path, instance: str, starts: int) -> None:
     """Keep the count of starts in the instance's folder."""
     home = make_home(directory, instance)
-    part = home / f".{STARTS}"
-    with part.open("w", encoding="ascii") as writer:
-        writer.write(str(starts))
-        writer.flush()
-        os.fsync(writer.fileno())
-    part.replace(home / STARTS)
-    moves.sync(home)
+    moves.replace_own(home / STARTS, str(starts).encode(), STARTS)

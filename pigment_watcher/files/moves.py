@@ -145,11 +145,7 @@ def write_new(path: Path, data: bytes, token: str) -> None:
 
     Raises NameTaken, OSError.
     """
-    part = path.parent / f".{token}.part"
-    with _fresh(part) as writer:
-        writer.write(data)
-        writer.flush()
-        os.fsync(writer.fileno())
+    part = _write_part(path, data, token)
     try:
         rename(part, path)
     except errors.NameTaken:
@@ -157,6 +153,15 @@ def write_new(path: Path, data: bytes, token: str) -> None:
         part.unlink()
         if not ours:
             raise
+
+
+def _write_part(path: Path, data: bytes, token: str) -> Path:
+    part = path.parent / f".{token}.part"
+    with _fresh(part) as writer:
+        writer.write(data)
+        writer.flush()
+        os.fsync(writer.fileno())
+    return part
 
 
 def make_folder(folder: Path) -> None:
@@ -167,3 +172,9 @@ def make_folder(folder: Path) -> None:
     with contextlib.suppress(FileExistsError):
         folder.mkdir()
     sync(folder.parent)
+
+
+def replace_own(path: Path, data: bytes, token: str) -> None:
+    """Replace a small file that we wrote ourselves. Raises OSError."""
+    _write_part(path, data, token).replace(path)
+    sync(path.parent)

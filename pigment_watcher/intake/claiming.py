@@ -1,5 +1,6 @@
 """Claims complete files: the row first, then the rename; may be repeated after any crash."""
 
+import contextlib
 import os
 from collections.abc import Callable, Sequence
 from itertools import groupby
@@ -25,6 +26,11 @@ class Claimer:
         self._clock = clock
         self._instance = instance
         self._claimed = claimed
+
+    def keep_alive(self, directory: Path) -> None:
+        """Show other services on the same drive that the files in our folder are not orphans."""
+        with contextlib.suppress(OSError):  # the folder is made with the first claim
+            claims.touch_starts(directory, self._instance)
 
     def choose(self, candidates: Sequence[Candidate]) -> tuple[list[Candidate], set[str]]:
         """Return those to claim now, in order, and the lanes in which others have to wait."""

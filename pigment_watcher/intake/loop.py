@@ -182,6 +182,7 @@ class Intake:
             self._recorder.begin(lost)
         else:
             self._recorder.end(ConditionKind.FOLDER_LOST, str(inbox.directory))
+            self._claimer.keep_alive(inbox.directory)
             self._report(inbox, began)
             if first and not self.first_scan_over.is_set():
                 self._first |= {inbox.directory / name for name in inbox.names()}

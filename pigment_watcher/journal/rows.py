@@ -96,7 +96,7 @@ def _translated(name: str, value: Any) -> dict[str, Any]:
             }
         case "rules", Rules():
             return {"rules": rules_to_text(value)}
-        case (("source" | "target"), Path()):
+        case (("source" | "target"), Path()) | ("name", str()):
             return {name: os.fsencode(value)}
         case (("state" | "outcome"), (State() | Outcome())):
             return {name: value.value}

@@ -25,7 +25,10 @@ EXCERPT_CHARACTERS = 300
 LONGEST_RETRY_AFTER_S = 24 * 3600.0
 
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
-UNSEEN = re.compile(r"<!--.*?(-->|\Z)|<(script|style)\b.*?(</\2|\Z)", re.IGNORECASE | re.DOTALL)
+# Both take a hostile text in one go: what has no end is taken to be all the rest.
+UNSEEN = re.compile(
+    r"<!--.*?(-->|\Z)|<(script|style)\b.*?(</\2[^<>]*>|\Z)", re.IGNORECASE | re.DOTALL
+)
 TAG = re.compile(r"<[^<>]*>")
 
 

@@ -1,0 +1,204 @@
+"""What operators ask for, done by the service: only it steps jobs."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from pigment_watcher import __version__, errors, reasons
+from pigment_watcher.clock import Clock
+from pigment_watcher.files import claims, moves, names
+from pigment_watcher.intake import Claimer
+from pigment_watcher.journal import Command
+from pigment_watcher.model import ConditionKind, Job, Outcome, Route, State
+from pigment_watcher.policy import lanes, transitions
+from pigment_watcher.policy.decisions import Begin
+from pigment_watcher.recorder import Recorder
+from pigment_watcher.service.recovery import Recovery
+
+#: An instance that did not show itself for so many seconds counts as dead.
+DEAD_AFTER_S = 900.0
+
+_NO_FILE = frozenset({Outcome.GONE, Outcome.RETURNED})
+
+
+class Operations:
+    """Acts on commands; each returns a sentence for whoever asked, or raises RequestRefused."""
+
+    def __init__(
+        self, recorder: Recorder, clock: Clock, claimer: Claimer, recovery: Recovery
+    ) -> None:
+        self._recorder = recorder
+        self._journal = recorder.journal
+        self._clock = clock
+        self._claimer = claimer
+        self._recovery = recovery
+        self._routes: dict[str, Route] = {}
+
+    def set_routes(self, routes: Sequence[Route]) -> None:
+        """Know the routes of the configuration in force."""
+        self._routes = {route.name: route for route in routes}
+
+    def answer_all(self) -> None:
+        """Act on every command that waits. Raises JournalError."""
+        for command in self._journal.commands.unanswered():
+            succeeded, answer = self._act(command)
+            self._journal.commands.answer(
+                command.id, succeeded=succeeded, answer=answer, now=self._clock.now()
+            )
+            self._recorder.announce(
+                f"command.{command.name}",
+                "info" if succeeded else "warning",
+                asked_by=command.asked_by,
+                answer=answer,
+                **command.arguments,
+            )
+
+    def _act(self, command: Command) -> tuple[bool, str]:
+        act: Callable[..., str] | None = {
+            "retry": self._retry,
+            "pause": self._pause,
+            "resume": self._resume,
+            "close-orphans": self._close_orphans,
+        }.get(command.name)
+        if act is None:
+            return False, f"this version knows no command {command.name!r}"
+        try:
+            return True, act(command.asked_by, **command.arguments)
+        except (errors.OperatorError, errors.FileError) as error:
+            if isinstance(error, errors.JournalError):
+                raise
+            return False, str(error)
+
+    # ---------------------------------------------------------------- retry
+
+    def _retry(self, asked_by: str, what: str, *, even_if_imported: bool = False) -> str:
+        job = self._failed_job(what)
+        route = self._routes.get(job.route)
+        if route is None:
+            raise errors.RequestRefused(
+                f"job {job.id}: its route {job.route} is no longer configured; drop the file"
+                " into an inbox instead"
+            )
+        maybe = job.outcome in transitions.MAYBE_IMPORTED and not route.rules.may_repeat
+        if maybe and not even_if_imported:
+            raise errors.RequestRefused(
+                f"job {job.id} ({job.name}) may have been imported: look at the block's Update"
+                " History in Pigment first; if it is not there, or a second import is"
+                " harmless, say retry --even-if-imported"
+            )
+        path = self._failed_file(job)
+        retried = self._queue_again(job, path, route, asked_by)
+        self._remark_reason(job, path, retried)
+        return f"job {retried.id}: {job.name} is back at the head of its lane"
+
+    def _failed_job(self, what: str) -> Job:
+        """Find the failed job that a number, a name or a path means."""
+        found = self._journal.jobs.get(int(what)) if what.isdecimal() else None
+        candidates = [found] if found is not None else self._journal.jobs.of_file(what)
+        if not candidates:
+            raise errors.RequestRefused(f"{what}: the journal knows no such job or file")
+        failed = [job for job in candidates if job.state is State.FAILED]
+        job = (failed or candidates)[0]
+        if job.state is not State.FAILED or job.outcome in _NO_FILE:
+            state = job.outcome.value if job.outcome else job.state.value
+            raise errors.RequestRefused(
+                f"job {job.id} ({job.name}) is no failed one: it is {state}"
+            )
+        for later in self._journal.jobs.retries_of(job.id):
+            if later.outcome not in _NO_FILE:
+                raise errors.RequestRefused(
+                    f"job {job.id} ({job.name}) was put back already, as job {later.id}"
+                )
+        return job
+
+    def _failed_file(self, job: Job) -> Path:
+        if job.target is None or claims.look(job.target) is None:
+            raise errors.RequestRefused(
+                f"job {job.id}: its file is no longer at {job.target}; drop it into the inbox"
+                " instead"
+            )
+        return job.target
+
+    def _queue_again(self, job: Job, path: Path, route: Route, asked_by: str) -> Job:
+        now = self._clock.now()
+        fingerprint = claims.look(path)
+        if fingerprint is None:
+            raise errors.FileVanished(f"{path}: it is no longer there")
+        again = Job(
+            id=0,
+            route=route.name,
+            configuration_id=route.configuration_id,
+            rules=route.rules,
+            source=path,
+            name=job.name,
+            fingerprint=fingerprint,
+            state=State.QUEUED,
+            due_at=now,
+            created_at=now,
+            owner_uid=job.owner_uid,
+            owner_name=job.owner_name,
+            priority=lanes.RETRY_FIRST,
+            retry_of=job.id,
+            asked_by=asked_by,
+            version=__version__,
+        )
+        added = self._journal.jobs.add([again], event="job.retried")
+        self._claimer.complete(added)
+        return added[0]
+
+    def _remark_reason(self, job: Job, path: Path, retried: Job) -> None:
+        """Say in the old reason file that the file is no longer here."""
+        reason = path.with_name(names.beside(path.name, names.REASON))
+        if claims.look(reason) is None:
+            return
+        with moves.translated(reason.parent):
+            remarked = reasons.put_back(reason.read_bytes(), retried, self._clock.now())
+            moves.replace_own(reason, remarked, f"pigment-watcher-{job.id}")
+
+    # ---------------------------------------------------------------- pause, resume
+
+    def _pause(self, asked_by: str, route: str) -> str:
+        self._known(route)
+        self._recorder.begin(
+            Begin(
+                kind=ConditionKind.ROUTE_PAUSED,
+                subject=route,
+                detail=f"paused by {asked_by}; end it by: pigment-watcher resume {route}",
+            )
+        )
+        return f"{route} is paused: its files are claimed and not pushed"
+
+    def _resume(self, asked_by: str, route: str) -> str:  # noqa: ARG002  # the log names who
+        lane = self._known(route).configuration_id
+        self._recorder.end(ConditionKind.ROUTE_PAUSED, route)
+        self._recorder.end(ConditionKind.LANE_HELD, lane)
+        return f"{route} goes on"
+
+    def _known(self, route: str) -> Route:
+        if route not in self._routes:
+            raise errors.RequestRefused(
+                f"{route}: no such route; there are: {', '.join(sorted(self._routes))}"
+            )
+        return self._routes[route]
+
+    # ---------------------------------------------------------------- close-orphans
+
+    def _close_orphans(self, asked_by: str, instance: str) -> str:  # noqa: ARG002
+        own = self._journal.identity.instance
+        if instance == own:
+            raise errors.RequestRefused(f"{instance}: this is the running service itself")
+        folders = {route.rules.directory for route in self._routes.values()}
+        there = [folder for folder in sorted(folders) if instance in claims.instances(folder)]
+        if not there:
+            raise errors.RequestRefused(f"{instance}: no inbox has files of such an instance")
+        for folder in there:
+            if claims.silent_s(folder, instance, own) < DEAD_AFTER_S:
+                raise errors.RequestRefused(
+                    f"{instance}: a service used {folder} under this name minutes ago; stop it"
+                    " first, and ask again a quarter of an hour later"
+                )
+        closed: list[Job] = []
+        for folder in there:
+            with moves.translated(folder):
+                closed += self._recovery.adopt(folder, instance)
+            self._recovery.look_for_orphans(folder)
+        return f"{len(closed)} file(s) of {instance} are now in failed/, as unsure"

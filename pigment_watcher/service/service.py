@@ -1,0 +1,293 @@
+"""The service: built once, started in order, kept alive by the main thread, stopped in reverse."""
+
+import os
+import random
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from pigment_watcher import __version__, errors, mounts
+from pigment_watcher.clock import Clock
+from pigment_watcher.config import Settings
+from pigment_watcher.heartbeat import Heartbeats
+from pigment_watcher.intake import Claimer, Intake
+from pigment_watcher.journal import Journal, ServiceLock
+from pigment_watcher.listeners import Chorus
+from pigment_watcher.listeners.systemd import Systemd
+from pigment_watcher.model import Listener, Watch
+from pigment_watcher.observer import Observer
+from pigment_watcher.recorder import Recorder
+from pigment_watcher.service import once
+from pigment_watcher.service.destination import destination
+from pigment_watcher.service.operations import Operations
+from pigment_watcher.service.recovery import Recovery, begin_instance, mark_folder
+from pigment_watcher.service.reloading import Reloading
+from pigment_watcher.service.signals import Signals, Wake
+from pigment_watcher.service.status import sentence
+from pigment_watcher.service.threads import Supervised
+from pigment_watcher.worker import Desk, Office, Worker
+
+#: Seconds between two rounds of the main thread, and of its slower duties.
+TICK_S = 1.0
+OBSERVER_CHECK_S = 5.0
+HOUSEKEEPING_S = 3600.0
+#: Seconds that threads get to end once their calls are cut.
+AFTER_CUT_S = 10.0
+#: How long what limits count is kept, whatever the limits say.
+CALLS_KEPT_S = 2 * 3600.0
+
+
+class Service:
+    """Everything that runs, and the order in which it does."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        load: Callable[[], Settings],
+        listeners: Sequence[Listener] = (),
+        environ: Mapping[str, str] = os.environ,
+        run_once: bool = False,
+    ) -> None:
+        self._settings = settings
+        self._load = load
+        self._run_once = run_once
+        self._signals = Signals()
+        self._systemd = Systemd(environ)
+        self._clock = Clock()
+        self._heartbeats = Heartbeats(self._clock.monotonic)
+        self._lock = ServiceLock(settings.state_directory)
+        self._listener = Chorus(listeners)
+        self._give_up = threading.Event()
+        self._threads: list[Supervised] = []
+        self._next: dict[str, float] = {}
+        self._is_ready = False
+        self._said = ""
+
+    # ---------------------------------------------------------------- life
+
+    def run(self) -> int:
+        """Run until a signal, or until the first files are done, and return the exit code.
+
+        Raises OperatorError if it can't start, or can't go on.
+        """
+        with self._signals:
+            self._lock.take()
+            try:
+                self._build()
+                self._start()
+                self._attend()
+                return self._exit_code()
+            finally:
+                self._stop()
+
+    def _build(self) -> None:
+        """Open the journal and make the rooms, without a thread yet."""
+        settings, clock = self._settings, self._clock
+        self._journal = Journal.open(settings.state_directory)
+        folders = _folders(settings)
+        instance = begin_instance(self._journal, folders)
+        recorder = self._recorder = Recorder(self._journal, self._listener, clock)
+        recorder.set_routes(settings.routes)
+        desk = self._desk = Desk(
+            self._journal, clock, destination(settings), workers=settings.workers
+        )
+        claimer = Claimer(recorder, clock, instance, desk.wake)
+        self._intake = Intake(
+            "intake",
+            recorder=recorder,
+            clock=clock,
+            heartbeats=self._heartbeats,
+            claimer=claimer,
+            scanned=desk.wake,
+        )
+        self._observer = Observer(self._intake.look)
+        self._recovery = Recovery(recorder, clock, settings.routes, settings.host)
+        self._operations = Operations(recorder, clock, claimer, self._recovery)
+        self._reloading = Reloading(recorder, clock, desk)
+        self._office = Office(
+            desk=desk,
+            recorder=recorder,
+            clock=clock,
+            heartbeats=self._heartbeats,
+            instance=instance,
+            left_queue=self._intake.left_queue,
+            give_up=self._give_up,
+        )
+
+    def _start(self) -> None:
+        """Recover first, then let files come in, and work begin; READY is said when all runs."""
+        settings = self._settings
+        self._started_at = self._clock.now()
+        self._recorder.announce(
+            "service.started", version=__version__, instance=self._office.instance, pid=os.getpid()
+        )
+        for remark in settings.remarks:
+            self._recorder.announce("config.remark", "warning", detail=remark)
+        self._recovery.run()
+        self._reloading.return_changed(settings.routes)
+        for folder in _folders(settings):
+            self._adopt_folder(folder)
+        self._operations.set_routes(settings.routes)
+        self._intake.set_routes(settings.routes)
+        # The observer before the first scan: what comes in between is seen by one of them.
+        self._observer.watch(_event_folders(settings))
+        self._spawn("intake", self._intake.run)
+        for number in range(1, settings.workers + 1):
+            name = f"worker-{number}"
+            self._spawn(name, Worker(self._office, name).run)
+
+    def _attend(self) -> None:
+        """Wait for signals and keep an eye on everything, until it is time to stop."""
+        while True:
+            why = self._signals.wait(self._tick_s())
+            if why is Wake.STOP:
+                return
+            if why is Wake.RELOAD:
+                self._reload()
+            self._look_after_threads()
+            self._tick()
+            if self._run_once and once.is_over(self._recorder, self._desk, self._intake):
+                return
+
+    def _stop(self) -> None:
+        """Stop in the order in which files flow, so that nothing begins that nobody would end."""
+        self._systemd.stopping()
+        if not hasattr(self, "_office"):
+            self._lock.drop()
+            return
+        self._recorder.announce("service.stopping")
+        self._observer.stop()  # no more hints
+        self._intake.stop()  # no more claims
+        self._desk.stop()  # no more steps; those under way go on
+        deadline = self._clock.monotonic() + self._settings.stop_grace_s
+        if not self._join(deadline):
+            self._desk.abort()  # a cut push ends as its route says for a lost answer
+        if not self._join(self._clock.monotonic() + AFTER_CUT_S):
+            self._give_up.set()  # what can't be stored now is found out by the next start
+            self._join(self._clock.monotonic() + AFTER_CUT_S)
+        self._recorder.announce("service.stopped")
+        self._journal.close()
+        self._lock.drop()  # last: the next service may only start when nothing of us acts
+        self._systemd.close()
+
+    # ---------------------------------------------------------------- the main thread's duties
+
+    def _tick(self) -> None:
+        try:
+            self._operations.answer_all()
+            if self._is_due("observer", OBSERVER_CHECK_S) and not self._observer.check():
+                self._recorder.announce("observer.rebuilt", "warning")
+            if self._is_due("housekeeping", HOUSEKEEPING_S):
+                self._keep_house()
+            self._tell_systemd()
+        except errors.JournalBusy as error:
+            self._recorder.announce("journal.busy", "warning", detail=str(error))
+        if not self._heartbeats.broken():
+            self._systemd.ping()
+
+    def _tell_systemd(self) -> None:
+        said = sentence(self._journal, self._settings.routes, self._heartbeats.broken())
+        if not self._is_ready:
+            if not self._intake.first_scan_over.is_set():
+                return
+            self._is_ready = True
+            self._systemd.ready(said)
+            self._recorder.announce("service.ready", routes=len(self._settings.routes))
+        elif said != self._said:
+            self._systemd.status(said)
+        self._said = said
+
+    def _reload(self) -> None:
+        """Take over a changed configuration; a bad one changes nothing."""
+        self._systemd.reloading(time.monotonic_ns() // 1000)
+        try:
+            settings = self._load()
+        except errors.ConfigError as error:
+            self._recorder.announce("service.reload_failed", "error", problems=error.problems)
+        else:
+            self._take_over(settings)
+        self._systemd.ready(self._said)
+
+    def _take_over(self, settings: Settings) -> None:
+        fixed = ("state_directory", "workers", "log_level", "log_format")
+        changed = [
+            name for name in fixed if getattr(settings, name) != getattr(self._settings, name)
+        ]
+        if changed:
+            self._recorder.announce("service.restart_needed", "warning", settings=changed)
+        for folder in set(_folders(settings)) - set(_folders(self._settings)):
+            self._adopt_folder(folder)
+        self._settings = settings
+        self._recorder.set_routes(settings.routes)
+        self._recovery.set_routes(settings.routes)
+        self._operations.set_routes(settings.routes)
+        self._desk.redirect(destination(settings))
+        self._reloading.return_changed(settings.routes)
+        self._reloading.try_at_once()
+        self._intake.set_routes(settings.routes)
+        self._observer.watch(_event_folders(settings))
+        self._recorder.announce("service.reloaded", routes=len(settings.routes))
+
+    def _adopt_folder(self, folder: Path) -> None:
+        """Mark a folder as ours; one that can't be used now is reported by its scan."""
+        try:
+            mark_folder(folder, self._journal)
+            self._recovery.look_for_orphans(folder)
+            mount = mounts.of(folder)
+        except (errors.FolderError, OSError) as error:
+            self._recorder.announce("folder.not_marked", "debug", detail=str(error))
+        else:
+            self._journal.identity.remember_folders([(folder, mount.kind, mount.source)])
+
+    def _keep_house(self) -> None:
+        now = self._clock.now()
+        self._journal.calls.forget(now - CALLS_KEPT_S - self._settings.push_limit.per_s)
+        before = now - self._settings.keep_history_s
+        self._journal.commands.prune(before)
+        if self._journal.jobs.prune(before):
+            self._next["housekeeping"] = 0.0  # there may be more: go on at the next tick
+
+    def _exit_code(self) -> int:
+        return once.exit_code(self._recorder, self._started_at) if self._run_once else 0
+
+    # ---------------------------------------------------------------- threads
+
+    def _spawn(self, name: str, work: Callable[[], None]) -> None:
+        thread = Supervised(name, work, lambda: self._signals.wake(Wake.DEATH))
+        self._threads.append(thread)
+        thread.start()
+
+    def _look_after_threads(self) -> None:
+        for thread in self._threads:
+            if thread.error is not None:
+                raise errors.ThreadDied(f"{thread.name}: {thread.error}") from thread.error
+
+    def _join(self, deadline: float) -> bool:
+        """Wait for all threads until one shared deadline; go on showing that we live."""
+        for thread in self._threads:
+            while not thread.join(min(TICK_S, deadline - self._clock.monotonic())):
+                self._systemd.ping()
+                if self._clock.monotonic() >= deadline:
+                    return False
+        return True
+
+    def _tick_s(self) -> float:
+        interval_s = self._systemd.watchdog_interval_s
+        return TICK_S if interval_s is None else min(TICK_S, interval_s)
+
+    def _is_due(self, what: str, every_s: float) -> bool:
+        now = self._clock.monotonic()
+        if now < self._next.get(what, 0.0):
+            return False
+        self._next[what] = now + every_s * random.uniform(0.9, 1.1)  # noqa: S311
+        return True
+
+
+def _folders(settings: Settings) -> list[Path]:
+    return sorted({route.rules.directory for route in settings.routes})
+
+
+def _event_folders(settings: Settings) -> set[Path]:
+    return {route.rules.directory for route in settings.routes if route.watch is not Watch.POLLING}
