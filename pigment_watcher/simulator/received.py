@@ -155,4 +155,6 @@ class Received:
     def keeps_alive(self) -> bool:
         """Whether the caller may send another request on this connection."""
         wishes_to_close = self.header("Connection").lower() == "close"
-        return self.target.keeps_alive and not wishes_to_close and self.length is not None
+        # To HEAD we answer with a body, which the caller takes for the next answer.
+        is_plain = self.length is not None and self.target.method != "HEAD"
+        return self.target.keeps_alive and is_plain and not wishes_to_close

@@ -151,15 +151,16 @@ def test_the_length_is_known_only_where_it_is_said_plainly(
 
 
 @pytest.mark.parametrize(
-    ("version", "headers", "keeps_alive"),
+    ("line", "headers", "keeps_alive"),
     [
-        ("1.1", {}, True),
-        ("1.0", {}, False),
-        ("1.1", {"Connection": "Close"}, False),
-        ("1.1", {"Transfer-Encoding": "chunked"}, False),
+        ("GET / HTTP/1.1", {}, True),
+        ("GET / HTTP/1.0", {}, False),
+        ("HEAD / HTTP/1.1", {}, False),
+        ("GET / HTTP/1.1", {"Connection": "Close"}, False),
+        ("GET / HTTP/1.1", {"Transfer-Encoding": "chunked"}, False),
     ],
 )
 def test_a_connection_is_kept_only_where_both_sides_know_where_they_are(
-    version: str, headers: dict[str, str], *, keeps_alive: bool
+    line: str, headers: dict[str, str], *, keeps_alive: bool
 ) -> None:
-    assert received_with(f"GET / HTTP/{version}", **headers).keeps_alive is keeps_alive
+    assert received_with(line, **headers).keeps_alive is keeps_alive
