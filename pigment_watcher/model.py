@@ -287,8 +287,6 @@ class ConditionKind(enum.Enum):
     ORPHANS = "orphans"
     #: A finished file can't be moved to where it belongs.
     ARCHIVE_STUCK = "archive_stuck"
-    #: The journal can't be written.
-    JOURNAL_FULL = "journal_full"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -101,6 +101,8 @@ class Server:
 
     def _talk(self, sock: socket.socket) -> None:
         sock.settimeout(20)
+        # Else an answer may still wait for its turn when the reset that follows throws it away.
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if self._tls:
             sock = self._tls.wrap_socket(sock, server_side=True)
         with closing(sock):

@@ -56,7 +56,6 @@ _CONDITIONS: Mapping[ConditionKind, _Words] = {
     ConditionKind.FILE_UNCLAIMED: _Words(logging.WARNING, "file.unclaimed"),
     ConditionKind.ORPHANS: _Words(logging.WARNING, "processing.orphans", "processing.clear"),
     ConditionKind.ARCHIVE_STUCK: _Words(logging.ERROR, "job.archive_stuck", "job.archive_freed"),
-    ConditionKind.JOURNAL_FULL: _Words(logging.ERROR, "journal.full", "journal.writable"),
 }
 
 _OUTCOMES: Mapping[Outcome | None, int] = {
@@ -70,6 +69,9 @@ _OUTCOMES: Mapping[Outcome | None, int] = {
     Outcome.RETURNED: logging.WARNING,
 }
 
+#: Steps that the lines before and after them tell too.
+_STEPS_BETWEEN = frozenset({"job.pushing", "job.decided"})
+
 _ABOUT_A_FILE = (ConditionKind.FILE_UNREADABLE, ConditionKind.FILE_UNCLAIMED)
 
 
@@ -79,7 +81,9 @@ class LogListener(Listener):
     def job_changed(self, event: JobEvent) -> None:
         """Say a job's step; its end as loudly as its outcome deserves."""
         finished = event.name == "job.finished"
-        level = _OUTCOMES.get(event.job.outcome, logging.INFO) if finished else logging.INFO
+        level = logging.DEBUG if event.name in _STEPS_BETWEEN else logging.INFO
+        if finished:
+            level = _OUTCOMES[event.job.outcome]
         _log.log(level, event.name, **_job_fields(event, finished=finished))
 
     def condition_changed(self, event: ConditionEvent) -> None:

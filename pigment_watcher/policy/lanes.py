@@ -53,7 +53,6 @@ _OF_HOST = frozenset(
         ConditionKind.WRONG_URL,
         ConditionKind.HOST_UNAVAILABLE,
         ConditionKind.HOST_BUSY,
-        ConditionKind.JOURNAL_FULL,
     }
 )
 

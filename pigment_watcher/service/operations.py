@@ -53,12 +53,13 @@ class Operations:
             )
 
     def _act(self, command: Command) -> tuple[bool, str]:
-        act: Callable[..., str] | None = {
+        actions: dict[str, Callable[..., str]] = {
             "retry": self._retry,
             "pause": self._pause,
             "resume": self._resume,
             "close-orphans": self._close_orphans,
-        }.get(command.name)
+        }
+        act = actions.get(command.name)
         if act is None:
             return False, f"this version knows no command {command.name!r}"
         try:

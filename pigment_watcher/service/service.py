@@ -100,7 +100,7 @@ class Service:
             clock=clock,
             heartbeats=self._heartbeats,
             claimer=claimer,
-            scanned=desk.wake,
+            scanned=lambda: self._signals.wake(Wake.NEWS),
         )
         self._observer = Observer(self._intake.look)
         self._recovery = Recovery(recorder, clock, settings.routes, settings.host)
@@ -255,7 +255,7 @@ class Service:
     # ---------------------------------------------------------------- threads
 
     def _spawn(self, name: str, work: Callable[[], None]) -> None:
-        thread = Supervised(name, work, lambda: self._signals.wake(Wake.DEATH))
+        thread = Supervised(name, work, lambda: self._signals.wake(Wake.NEWS))
         self._threads.append(thread)
         thread.start()
 

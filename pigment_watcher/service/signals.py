@@ -14,8 +14,8 @@ class Wake(enum.Enum):
     STOP = "stop"
     #: SIGHUP: read the configuration again.
     RELOAD = "reload"
-    #: A thread ended that should not have.
-    DEATH = "death"
+    #: A thread has something to tell: it died, or the first scan is over.
+    NEWS = "news"
 
 
 _MEANING = {

@@ -19,7 +19,6 @@ _WORDS = {
     ConditionKind.FOLDER_LOST: "folder lost",
     ConditionKind.CLAIM_STUCK: "files can't be claimed",
     ConditionKind.ARCHIVE_STUCK: "files can't be moved",
-    ConditionKind.JOURNAL_FULL: "the journal can't be written",
 }
 
 

@@ -18,7 +18,7 @@ from pigment_watcher.model import (
 
 SERVICE = ServiceEvent(name="service.started")
 CONDITION = ConditionEvent(
-    condition=Condition(kind=ConditionKind.JOURNAL_FULL, subject="journal.db", since=0.0),
+    condition=Condition(kind=ConditionKind.FOLDER_LOST, subject="journal.db", since=0.0),
     began=True,
 )
 JOB = JobEvent(

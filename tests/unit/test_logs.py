@@ -215,7 +215,7 @@ def test_there_are_words_for_every_condition_and_every_outcome(said: Said) -> No
 
 
 def test_a_condition_without_routes_names_none(said: Said) -> None:
-    logs.LogListener().condition_changed(began(condition(ConditionKind.JOURNAL_FULL, "journal.db")))
+    logs.LogListener().condition_changed(began(condition(ConditionKind.FOLDER_LOST, "elsewhere")))
     assert not {"route", "routes"} & set(said.only())
 
 
