@@ -4,7 +4,7 @@ import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
-from itertools import combinations, product, takewhile
+from itertools import chain, combinations, product, takewhile
 from pathlib import Path
 
 from pigment_watcher import model
@@ -138,15 +138,17 @@ def _first(places: Iterable[Path], taken: Mapping[Path, str]) -> str | None:
 
 def patterns(routes: Sequence[model.Route], report: Report) -> None:
     """Report routes that share an inbox and plainly want the same files."""
-    for one, other in combinations(routes, 2):
-        if _real(one.rules.directory) == _real(other.rules.directory):
-            wanted = next(_wanted_by_both(one, other), None)
-            if wanted:
-                report.problem(
-                    ("routes", other.name, "files"),
-                    f"{wanted} would be taken by route {one.name!r} as well, which shares the "
-                    "inbox: tell them apart by 'files' or 'ignore'",
-                )
+    sharing: dict[Path, list[model.Route]] = {}
+    for route in routes:
+        sharing.setdefault(_real(route.rules.directory), []).append(route)
+    for one, other in chain.from_iterable(combinations(group, 2) for group in sharing.values()):
+        wanted = next(_wanted_by_both(one, other), None)
+        if wanted:
+            report.problem(
+                ("routes", other.name, "files"),
+                f"{wanted} would be taken by route {one.name!r} as well, which shares the inbox: "
+                "tell them apart by 'files' or 'ignore'",
+            )
 
 
 def _wanted_by_both(one: model.Route, other: model.Route) -> Iterator[str]:

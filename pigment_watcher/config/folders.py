@@ -48,7 +48,7 @@ def archives(route: model.Route, report: Report) -> None:
 def state(directory: Path, report: Report) -> None:
     """Try the state directory; make it, for the service alone, where it is missing."""
     where, nearest = ("state_directory",), _nearest(directory)
-    if not _attempt(_write, nearest, where, report):
+    if not (_attempt(_write, nearest, where, report) and _attempt(_list, nearest, where, report)):
         return
     mount = _mount(nearest)
     if mount.is_network:
@@ -83,8 +83,13 @@ def _attempt(deed: Callable[[Path], None], folder: Path, where: Where, report: R
 
 def _mount(folder: Path) -> mounts.Mount:
     # Listed first, for the plain OSError that tells what is wrong with it.
-    with os.scandir(folder):
-        return mounts.of(folder)
+    _list(folder)
+    return mounts.of(folder)
+
+
+def _list(folder: Path) -> None:
+    with os.scandir(folder) as entries:
+        next(entries, None)
 
 
 def _write(folder: Path) -> None:

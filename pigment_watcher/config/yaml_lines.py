@@ -154,7 +154,8 @@ class _Builder:
         tree: dict[str, object] = {}
         for key, value in node.value:
             if not isinstance(key, yaml.ScalarNode) or key.tag == _ALIAS:
-                self._fault(where, key, "a key must be a plain word")
+                text = "a key must be a plain word"
+                self.faults.append(Fault(where, _line(key), text, unusable=False))
                 continue
             # The text as written: a route may well be called 2024, on or no.
             name, below = key.value, (*where, key.value)

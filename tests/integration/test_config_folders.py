@@ -201,19 +201,24 @@ def test_a_file_in_place_of_the_state_directory_is_a_problem(folder: Path) -> No
     ]
 
 
-def test_a_state_directory_that_can_not_be_written_is_a_problem(unprivileged: Path) -> None:
-    (unprivileged / "state").chmod(0o500)
+@pytest.mark.parametrize("mode", [0o500, 0o300, 0o000])
+def test_a_state_directory_without_the_rights_is_a_problem(mode: int, unprivileged: Path) -> None:
+    (unprivileged / "state").chmod(mode)
     (problem,) = said(unprivileged, text())
     (unprivileged / "state").chmod(0o700)
     assert problem.startswith("config.yaml:1: state_directory: permission denied: state: ")
 
 
-@pytest.mark.parametrize("content", [None, "", "no certificate"])
-def test_a_bundle_without_certificates_is_a_problem(content: str | None, folder: Path) -> None:
-    if content is not None:
-        (folder / "ca.pem").write_text(content)
+@pytest.mark.parametrize("content", ["", "no certificate"])
+def test_a_bundle_without_certificates_is_a_problem(content: str, folder: Path) -> None:
+    (folder / "ca.pem").write_text(content)
     (problem,) = said(folder, f"pigment: {{ca_bundle: ca.pem}}\n{text()}")
     assert problem.startswith("config.yaml:1: pigment.ca_bundle: no certificates (PEM) in ca.pem:")
+
+
+def test_a_bundle_that_is_not_there_is_a_problem(folder: Path) -> None:
+    (problem,) = said(folder, f"pigment: {{ca_bundle: ca.pem}}\n{text()}")
+    assert problem.endswith("no certificates (PEM) in ca.pem: No such file or directory")
 
 
 # ---------------------------------------------------------------- mounts

@@ -182,6 +182,13 @@ def test_faults_of_the_text_and_of_the_values_are_told_together(tmp_path: Path) 
     ]
 
 
+def test_a_key_that_is_no_word_hides_nothing_else(tmp_path: Path) -> None:
+    assert problems(tmp_path, minimal() + "? [a]\n: 1\nwrokers: 1\n") == [
+        "config.yaml:5: a key must be a plain word",
+        "config.yaml:7: wrokers: unknown key: did you mean 'workers'?",
+    ]
+
+
 def test_sections_without_keys_mean_their_defaults(tmp_path: Path) -> None:
     assert problems(tmp_path, f"pigment:\nlog: {{}}\n{minimal()}") == []
 
