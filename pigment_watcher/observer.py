@@ -27,6 +27,10 @@ _EVENTS: list[type[FileSystemEvent]] = [
 _OVERFLOW_LOGGER = "watchdog.observers.inotify_c"
 
 
+# It warns of what is harmless: events that are read while it stops.
+logging.getLogger("watchdog.observers.inotify").setLevel(logging.ERROR)
+
+
 class Observer:
     """Tells when something may have changed in one of some folders."""
 

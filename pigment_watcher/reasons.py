@@ -7,6 +7,8 @@ from pigment_watcher.model import Job, Outcome
 
 _NOT_KNOWN = "NOT KNOWN WHETHER IMPORTED - look before dropping it again"
 _NOT_IMPORTED = "NOT IMPORTED"
+_SAID = "What Pigment said"
+_SEEN = "What was seen"
 
 
 def text(job: Job) -> bytes:
@@ -17,7 +19,7 @@ def text(job: Job) -> bytes:
     lines = [_headline(job), ""]
     for title, body in (
         ("What happened", job.reason),
-        ("What Pigment said", job.answer),
+        (_SEEN if job.outcome is Outcome.UNSURE else _SAID, job.answer),
         ("What to do now", job.advice),
     ):
         if body:

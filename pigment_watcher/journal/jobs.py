@@ -103,11 +103,6 @@ class Jobs:
                 for job in jobs
             ]
 
-    def doubt_claims(self) -> None:
-        """Let every claim be completed once more: a power cut may have undone its rename."""
-        with self._database.writing() as connection:
-            connection.execute("UPDATE jobs SET claimed_at = NULL WHERE state = 'QUEUED'")
-
     def clear_forbidden(self, key: str) -> None:
         """Take back the suspicion against files that were forbidden: it was the key."""
         with self._database.writing() as connection:

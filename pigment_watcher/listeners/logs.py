@@ -69,8 +69,10 @@ _OUTCOMES: Mapping[Outcome | None, int] = {
     Outcome.RETURNED: logging.WARNING,
 }
 
-#: Steps that the lines before and after them tell too.
-_STEPS_BETWEEN = frozenset({"job.pushing", "job.decided"})
+#: Steps that the lines before and after them tell too, or the line of a condition.
+_STEPS_BETWEEN = frozenset(
+    {"job.pushing", "job.decided", "job.push_postponed", "job.status_failed"}
+)
 
 _ABOUT_A_FILE = (ConditionKind.FILE_UNREADABLE, ConditionKind.FILE_UNCLAIMED)
 

@@ -64,7 +64,6 @@ class Recovery:
         for condition in self._journal.conditions.all(_FOUND_AGAIN):
             self._journal.conditions.end(condition.kind, condition.subject)
         self._journal.jobs.clamp_due_times(now, delays.LONGEST_S)
-        self._journal.jobs.doubt_claims()
         for job in self._journal.jobs.unfinished():
             if job.state is State.PUSHING:
                 around = self._recorder.surroundings(job, self._host, 0.0)

@@ -58,6 +58,7 @@ def test_a_push_says_in_its_headers_what_it_is(serve: Serve) -> None:
     assert str(peer.header("User-Agent")).startswith("pigment-watcher/")
     assert peer.header("Accept") == "application/json"
     assert peer.header("Accept-Encoding") == "identity"
+    assert peer.header("Connection") == "close"
     assert peer.header("Transfer-Encoding") is None
 
 

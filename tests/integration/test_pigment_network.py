@@ -83,6 +83,15 @@ def test_an_authority_may_be_named_by_the_environment(
     assert push(server.url).import_id == IMPORT
 
 
+def test_an_authority_may_lie_in_a_folder(serve: Serve, identity: Identity, tmp_path: Path) -> None:
+    command = ["openssl", "x509", "-noout", "-hash", "-in", str(identity.certificate)]
+    name = subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+    shutil.copy(identity.certificate, tmp_path / f"{name}.0")
+    server = serve(answering("200 OK", STARTED), tls=identity.context)
+
+    assert push(server.url, ca_bundle=tmp_path).import_id == IMPORT
+
+
 def test_a_certificate_that_is_not_trusted_gets_nothing(serve: Serve, identity: Identity) -> None:
     server = serve(answering("200 OK", STARTED), tls=identity.context)
     before = Flag()

@@ -170,7 +170,6 @@ def test_a_failed_file_is_an_error_only_when_it_is_over(said: Said) -> None:
         ("file_unreadable", "warning", "file.unreadable", "file.readable"),
         ("orphans", "warning", "processing.orphans", "processing.clear"),
         ("archive_stuck", "error", "job.archive_stuck", "job.archive_freed"),
-        ("journal_full", "error", "journal.full", "journal.writable"),
     ],
 )
 def test_a_condition_is_one_line_at_its_start_and_one_at_its_end(
