@@ -54,6 +54,7 @@ class Intake:
         self._dirty: set[Path] = set()
         self._drained: dict[str, int] = {}
         self._new_routes: tuple[Route, ...] | None = None
+        self._routes_taken = threading.Event()
         self._inboxes: dict[Path, Inbox] = {}
         self._left_over: set[str] = set()
         # Whether the journal may know claims that were not completed: at the start, after trouble.
@@ -86,7 +87,12 @@ class Intake:
         """Watch for other routes from the next round on."""
         with self._told:
             self._new_routes = tuple(routes)
+            self._routes_taken.clear()
         self._wake.set()
+
+    def wait_for_routes(self, seconds: float) -> bool:
+        """Wait until no file is claimed any more for routes that were replaced."""
+        return self._clock.wait(self._routes_taken, seconds)
 
     def stop(self) -> None:
         """End the loop after the file at hand."""
@@ -142,6 +148,7 @@ class Intake:
     def _take_routes(self) -> None:
         with self._told:
             routes, self._new_routes = self._new_routes, None
+            self._routes_taken.set()
         if routes is None:
             return
         by_folder: dict[Path, list[Route]] = {}

@@ -34,6 +34,8 @@ OBSERVER_CHECK_S = 5.0
 HOUSEKEEPING_S = 3600.0
 #: Seconds that threads get to end once their calls are cut.
 AFTER_CUT_S = 10.0
+#: Seconds that a reload waits for the intake to finish its round.
+ROUTES_TAKEN_S = 30.0
 #: How long what limits count is kept, whatever the limits say.
 CALLS_KEPT_S = 2 * 3600.0
 
@@ -224,10 +226,12 @@ class Service:
         self._recovery.set_routes(settings.routes)
         self._operations.set_routes(settings.routes)
         self._desk.redirect(destination(settings))
+        self._observer.watch(_event_folders(settings))
+        # First the intake: what is put back must not be claimed again by the old rules.
+        self._intake.set_routes(settings.routes)
+        self._intake.wait_for_routes(ROUTES_TAKEN_S)
         self._reloading.return_changed(settings.routes)
         self._reloading.try_at_once()
-        self._intake.set_routes(settings.routes)
-        self._observer.watch(_event_folders(settings))
         self._recorder.announce("service.reloaded", routes=len(settings.routes))
 
     def _adopt_folder(self, folder: Path) -> None:

@@ -1,6 +1,7 @@
 """Hands out what is due, each job to one worker, and lets idle workers sleep."""
 
 import contextlib
+import math
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -47,7 +48,8 @@ class Desk:
         self._hands: dict[int, str] = {}
         self._probing: set[str] = set()
         self._clients: set[Client] = set()
-        self._watcher: int | None = None
+        #: When the first of the sleeping workers wakes by itself.
+        self._alarm = math.inf
         self._stopping = False
 
     @property
@@ -66,20 +68,15 @@ class Desk:
 
         `beat` promises to be back within so many seconds. Raises JournalError.
         """
-        me = threading.get_ident()
         with self._changed:
-            try:
-                while not self._stopping:
-                    work = self._next()
-                    if isinstance(work, Work):
-                        self._hold(work)
-                        self._changed.notify()
-                        return work
-                    beat(LONGEST_SLEEP_S * 4)
-                    self._sleep(me, work)
-            finally:
-                if self._watcher == me:
-                    self._watcher = None
+            while not self._stopping:
+                work = self._next()
+                if isinstance(work, Work):
+                    self._hold(work)
+                    self._changed.notify()
+                    return work
+                beat(LONGEST_SLEEP_S * 4)
+                self._sleep(work)
         return None
 
     def put_back(self, work: Work) -> None:
@@ -157,13 +154,14 @@ class Desk:
         if work.condition is not None:
             self._probing.add(work.condition.subject)
 
-    def _sleep(self, me: int, due_at: float | None) -> None:
+    def _sleep(self, due_at: float | None) -> None:
         """Sleep until something may be due; one worker keeps the time for all."""
-        if self._watcher in (None, me):
-            self._watcher = me
-            seconds = LONGEST_SLEEP_S
-            if due_at is not None:
-                seconds = min(seconds, max(0.0, due_at - self._clock.now()))
-            self._changed.wait(seconds)
-        else:
+        now = self._clock.now()
+        alarm = min(math.inf if due_at is None else due_at, now + LONGEST_SLEEP_S)
+        if alarm >= self._alarm:
             self._changed.wait(LONGEST_SLEEP_S * 2)
+            return
+        self._alarm = alarm
+        self._changed.wait(max(0.0, alarm - now))
+        if self._alarm == alarm:
+            self._alarm = math.inf
