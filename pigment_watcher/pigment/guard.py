@@ -53,7 +53,8 @@ class Guard:
         handle = socket.socket(fileno=os.dup(sock.fileno()))
         with self._lock:
             self._handle = handle
-        self.remaining_s()
+            if self._is_aborted:
+                self._cut()
 
     def connected(self) -> None:
         """Note that the connection stands: what follows is the request."""
@@ -78,7 +79,10 @@ class Guard:
         """Cut the call under way and refuse every later one."""
         with self._lock:
             self._is_aborted = True
-            if self._handle is not None:
-                # It may be cut already.
-                with suppress(OSError):
-                    self._handle.shutdown(socket.SHUT_RDWR)
+            self._cut()
+
+    def _cut(self) -> None:
+        if self._handle is not None:
+            # The other end may have been faster.
+            with suppress(OSError):
+                self._handle.shutdown(socket.SHUT_RDWR)
