@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from pigment_watcher.journal import rows
 from pigment_watcher.journal.database import Database
 from pigment_watcher.model import Condition, ConditionKind
+from pigment_watcher.policy import delays
 
 
 class Conditions:
@@ -89,9 +90,14 @@ class Conditions:
         return [rows.condition_from_row(row) for row in found]
 
     def hasten(self, now: float) -> None:
-        """Look at every condition at once that is looked at in time."""
+        """Look at every condition at once that is looked at in time.
+
+        What the destination told us to wait for stays, unless a wrong clock put it out of reach.
+        """
+        busy = (ConditionKind.LANE_BUSY.value, ConditionKind.HOST_BUSY.value)
         with self._database.writing() as connection:
             connection.execute(
-                "UPDATE conditions SET due_at = ? WHERE due_at > ? AND kind <> ? AND kind <> ?",
-                (now, now, ConditionKind.LANE_BUSY.value, ConditionKind.HOST_BUSY.value),
+                "UPDATE conditions SET due_at = :now WHERE due_at > :now"
+                " AND (kind NOT IN (:lane, :host) OR due_at > :now + :longest)",
+                {"now": now, "lane": busy[0], "host": busy[1], "longest": delays.LONGEST_S},
             )

@@ -130,15 +130,6 @@ class Jobs:
                 {"now": now, "lane": configuration_id},
             )
 
-    def clamp_due_times(self, now: float, longest_s: float) -> None:
-        """Pull back due times that a wrong clock put out of reach."""
-        with self._database.writing() as connection:
-            connection.execute(
-                "UPDATE jobs SET due_at = :now"
-                " WHERE finished_at IS NULL AND due_at > :now + :longest",
-                {"now": now, "longest": longest_s},
-            )
-
     def prune(self, before: float) -> int:
         """Remove some final jobs that ended before a time, and return how many."""
         with self._database.writing() as connection:
@@ -209,17 +200,33 @@ class Jobs:
         return {(row["route"], Outcome(row["outcome"])): row["count"] for row in found}
 
     def history(
-        self, *, since: float | None = None, until: float | None = None, most: int = -1
+        self,
+        *,
+        since: float | None = None,
+        until: float | None = None,
+        route: str | None = None,
+        most: int = -1,
     ) -> list[Job]:
         """Return jobs by the time they were found, the latest first."""
         return list(
             self._select(
                 "WHERE (?1 IS NULL OR created_at >= ?1) AND (?2 IS NULL OR created_at < ?2)"
-                " ORDER BY id DESC LIMIT ?3",
+                " AND (?3 IS NULL OR route = ?3) ORDER BY id DESC LIMIT ?4",
                 since,
                 until,
+                route,
                 most,
             )
+        )
+
+    def last_ended(self, route: str) -> Job | None:
+        """Return the job of a route that ended last."""
+        return next(
+            self._select(
+                "WHERE route = ? AND finished_at IS NOT NULL ORDER BY finished_at DESC LIMIT 1",
+                route,
+            ),
+            None,
         )
 
     def of_file(self, name: str) -> list[Job]:

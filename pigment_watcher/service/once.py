@@ -1,7 +1,7 @@
 """When a run over the first files alone is over, and how it ended."""
 
 from pigment_watcher.intake import Intake
-from pigment_watcher.model import ConditionKind, State
+from pigment_watcher.model import ConditionKind, Job, State
 from pigment_watcher.policy import transitions
 from pigment_watcher.recorder import Recorder
 from pigment_watcher.worker import Desk
@@ -31,18 +31,20 @@ _FOR_A_WHILE = frozenset(
 PATIENCE_S = 60.0
 
 
-def is_over(recorder: Recorder, desk: Desk, intake: Intake) -> bool:
-    """Return whether every file of the first scan has ended, or waits for somebody."""
+def is_over(recorder: Recorder, desk: Desk, intake: Intake, since: float) -> bool:
+    """Return whether every file of the first scan has ended, or waits for somebody.
+
+    `since` is when this run began: what went on before it is no reason to be impatient.
+    """
     if not desk.is_idle():
         return False
-    stuck = _is_blocked(recorder)
+    stuck = _is_blocked(recorder, since)
     if intake.first_files_open and not stuck:
         return False
     unfinished = recorder.journal.jobs.unfinished()
     if not unfinished:
         return True
-    moving = any(job.state is State.PUSHING for job in unfinished)
-    return stuck and not moving
+    return stuck and not any(_moves(job, recorder.now()) for job in unfinished)
 
 
 def exit_code(recorder: Recorder, since: float) -> int:
@@ -53,9 +55,15 @@ def exit_code(recorder: Recorder, since: float) -> int:
     return 0 if all(outcome in transitions.GOOD for _, outcome in ended) else 1
 
 
-def _is_blocked(recorder: Recorder) -> bool:
+def _is_blocked(recorder: Recorder, since: float) -> bool:
+    """A trouble that is due to be looked at is no reason to end before that was done."""
     now = recorder.now()
     return any(
-        condition.kind in _FOR_PEOPLE or now - condition.since > PATIENCE_S
+        condition.due_at is None or condition.due_at > now
         for condition in recorder.journal.conditions.all(_FOR_PEOPLE | _FOR_A_WHILE)
+        if condition.kind in _FOR_PEOPLE or now - max(condition.since, since) > PATIENCE_S
     )
+
+
+def _moves(job: Job, now: float) -> bool:
+    return job.state is State.PUSHING or (job.state is State.ARCHIVING and job.due_at <= now)

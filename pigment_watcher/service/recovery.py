@@ -8,7 +8,7 @@ from pigment_watcher.clock import Clock
 from pigment_watcher.files import claims, moves
 from pigment_watcher.journal import Journal
 from pigment_watcher.model import ConditionKind, Job, Route, State
-from pigment_watcher.policy import delays, lanes, pushes, verdicts
+from pigment_watcher.policy import lanes, pushes, verdicts
 from pigment_watcher.policy.decisions import Begin, ended
 from pigment_watcher.recorder import Recorder
 
@@ -63,7 +63,9 @@ class Recovery:
         now = self._clock.now()
         for condition in self._journal.conditions.all(_FOUND_AGAIN):
             self._journal.conditions.end(condition.kind, condition.subject)
-        self._journal.jobs.clamp_due_times(now, delays.LONGEST_S)
+        # What somebody mended while we were away is tried at once.
+        self._journal.conditions.hasten(now)
+        self._journal.jobs.hasten(now)
         for job in self._journal.jobs.unfinished():
             if job.state is State.PUSHING:
                 around = self._recorder.surroundings(job, self._host, 0.0)

@@ -150,7 +150,9 @@ class Service:
                 self._reload()
             self._look_after_threads()
             self._tick()
-            if self._run_once and once.is_over(self._recorder, self._desk, self._intake):
+            if self._run_once and once.is_over(
+                self._recorder, self._desk, self._intake, self._started_at
+            ):
                 return
 
     def _stop(self) -> None:
