@@ -52,7 +52,7 @@ def push(job: Job, instance: str, sending: Sending) -> Pushed | Invalid | NotRea
     try:
         with moves.translated(path.parent), claims.opened(path, job.fingerprint) as file:
             refusal = content.refusal(
-                _sample(file, job.fingerprint.size), allow_empty=job.rules.allow_empty
+                sample(file, job.fingerprint.size), allow_empty=job.rules.allow_empty
             )
             if refusal is not None:
                 return Invalid(refusal)
@@ -77,7 +77,9 @@ def _send(job: Job, file: BinaryIO, sending: Sending) -> Accepted | errors.Desti
         return error
 
 
-def _sample(file: BinaryIO, size: int) -> content.Sample:
+def sample(file: BinaryIO, size: int) -> content.Sample:
+    """Return what of an open file tells whether it may be pushed."""
+
     def read_at(offset: int) -> bytes:
         return os.pread(file.fileno(), content.BLOCK, offset)
 
