@@ -81,10 +81,14 @@ def ended(verdict: Verdict, around: Surroundings) -> Decision:
 
 def host_answers(job: Job, around: Surroundings) -> tuple[End, ...]:
     """Return the conditions that end when the host answers as it should."""
+    return (*host_reached(around), End(ConditionKind.KEY_REFUSED, job.rules.key))
+
+
+def host_reached(around: Surroundings) -> tuple[End, ...]:
+    """Return the conditions that end when the host answers at all, and not "too many requests"."""
     return (
         End(ConditionKind.HOST_UNAVAILABLE, around.host),
         End(ConditionKind.HOST_BUSY, around.host),
-        End(ConditionKind.KEY_REFUSED, job.rules.key),
     )
 
 
@@ -92,7 +96,7 @@ def told_to_wait(answer: errors.ServerSaid) -> float:
     """Return how many seconds a 429 asks us to wait."""
     if answer.retry_after_s is None:
         return delays.TOO_MANY_REQUESTS_S
-    return answer.retry_after_s
+    return delays.told(answer.retry_after_s)
 
 
 def busy(

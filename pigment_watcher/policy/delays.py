@@ -13,6 +13,8 @@ POLL_GROWTH = 1.5
 ARCHIVE_RETRY_S = (2.0, 300.0)
 #: Seconds to wait after "too many requests" without a Retry-After: the length of Pigment's window.
 TOO_MANY_REQUESTS_S = 300.0
+#: The least and the most that a Retry-After is believed.
+SHORTEST_S = 1.0
 #: The longest that a due time may lie ahead; what lies further came from a wrong clock.
 LONGEST_S = 24 * 3600.0
 #: A share of the delay by which it is made shorter or longer, so that lanes do not march in step.
@@ -31,7 +33,7 @@ CONDITION_S = {
 def growing(span: tuple[float, float], tries: int, chance: float, growth: float = 2.0) -> float:
     """Return the delay in seconds after `tries` earlier ones; `chance` lies in [0, 1)."""
     first, most = span
-    exact = min(most, first * growth ** min(tries, 64))
+    exact = min(most / (1 + SPREAD), first * growth ** min(tries, 64))
     return exact * (1 - SPREAD + 2 * SPREAD * chance)
 
 
@@ -45,6 +47,6 @@ def before_probe(kind: ConditionKind, attempts: int, chance: float) -> float:
     return growing(CONDITION_S[kind], attempts, chance)
 
 
-def clamped(due_at: float, now: float) -> float:
-    """Return a due time that a wrong clock can't have put out of reach."""
-    return due_at if due_at <= now + LONGEST_S else now
+def told(retry_after_s: float) -> float:
+    """Return what a Retry-After counts for: at least a moment, so that no lane runs hot."""
+    return min(max(retry_after_s, SHORTEST_S), LONGEST_S)

@@ -1,8 +1,5 @@
 """What the answer to a status call means, or its absence; the import runs whatever it is."""
 
-from collections.abc import Mapping
-from typing import Any
-
 from pigment_watcher import errors
 from pigment_watcher.model import ConditionKind, ImportState, ImportStatus, Job, State
 from pigment_watcher.policy import delays, verdicts
@@ -14,6 +11,7 @@ from pigment_watcher.policy.decisions import (
     busy,
     ended,
     host_answers,
+    host_reached,
     key_block,
     redirected,
     replaced,
@@ -33,11 +31,14 @@ def after_poll(job: Job, answer: ImportStatus | Failure, around: Surroundings) -
             return _import_missing(job, around)
         case errors.ServerSaid(status=401):
             block = key_block(ConditionKind.KEY_REFUSED, job, answer, around)
-            return _ask_again(job, around, due_at=around.now, detail=str(answer), begins=(block,))
+            return replaced(
+                _ask_again(job, due_at=around.now, detail=str(answer), begins=(block,)),
+                ends=host_reached(around),
+            )
         case errors.ServerSaid(status=429):
             due_at = around.now + told_to_wait(answer)
             begins = busy(job, answer, due_at, around, only_lane=False)
-            return _ask_again(job, around, due_at=due_at, detail=str(answer), begins=begins)
+            return _ask_again(job, due_at=due_at, detail=str(answer), begins=begins)
         case _:
             return _poll_failed(job, answer, around)
 
@@ -68,10 +69,9 @@ def _import_missing(job: Job, around: Surroundings) -> Decision:
     return replaced(
         _ask_again(
             job,
-            around,
             due_at=around.now + delays.growing(delays.POLL_RETRY_S, job.retries, around.chance),
             detail="Pigment says that it knows no import of this ID",
-            changes={"missing_since": since},
+            missing_since=since,
         ),
         ends=host_answers(job, around),
     )
@@ -92,28 +92,29 @@ def _poll_failed(job: Job, answer: Failure, around: Surroundings) -> Decision:
         )
     return _ask_again(
         job,
-        around,
         due_at=around.now + delays.growing(delays.POLL_RETRY_S, job.retries, around.chance),
         detail=str(answer),
-        changes={"missing_since": None},
         begins=begins,
     )
 
 
 def _ask_again(
     job: Job,
-    around: Surroundings,
     *,
     due_at: float,
     detail: str,
-    changes: Mapping[str, Any] | None = None,
+    missing_since: float | None = None,
     begins: tuple[Begin, ...] = (),
 ) -> Decision:
     return Decision(
         state=State.IMPORTING,
-        due_at=delays.clamped(due_at, around.now),
+        due_at=due_at,
         event="job.status_failed",
         detail=detail,
-        changes={"retries": job.retries + 1, "polls": job.polls + 1, **(changes or {})},
+        changes={
+            "retries": job.retries + 1,
+            "polls": job.polls + 1,
+            "missing_since": missing_since,
+        },
         begins=begins,
     )

@@ -10,7 +10,9 @@ from pigment_watcher.policy.decisions import (
     End,
     Failure,
     Surroundings,
+    host_reached,
     key_detail,
+    redirected,
     told_to_wait,
 )
 
@@ -40,8 +42,7 @@ def after_probe(
                 End(ConditionKind.KEY_IN_DOUBT, key),
                 End(ConditionKind.HOST_IN_DOUBT, around.host),
                 End(ConditionKind.WRONG_URL, around.host),
-                End(ConditionKind.HOST_UNAVAILABLE, around.host),
-                End(ConditionKind.HOST_BUSY, around.host),
+                *host_reached(around),
             )
         )
     due_at = around.now + delays.before_probe(kind, attempts + 1, around.chance)
@@ -59,7 +60,9 @@ def after_probe(
             return ProbeDecision(
                 due_at=due_at,
                 begins=() if kind is ConditionKind.KEY_REFUSED else (block,),
-                ends=(End(ConditionKind.KEY_IN_DOUBT, key),),
+                ends=(End(ConditionKind.KEY_IN_DOUBT, key), *host_reached(around)),
                 key_is_bad=True,
             )
+        if 300 <= answer.status < 400 and kind is not ConditionKind.WRONG_URL:
+            return ProbeDecision(due_at=due_at, begins=(redirected(answer, around),))
     return ProbeDecision(due_at=due_at)

@@ -15,6 +15,7 @@ from pigment_watcher.policy.decisions import (
     busy,
     ended,
     host_answers,
+    host_reached,
     key_block,
     redirected,
     replaced,
@@ -37,14 +38,27 @@ def after_push(
     `changed` tells that the file was not the same when the push ended.
     """
     decision = _after_push(job, answer, around)
-    if changed and not isinstance(answer, (errors.ServerSaid, errors.NothingSent)):
-        return replaced(
-            decision,
-            state=State.ARCHIVING,
-            due_at=around.now,
-            verdict=verdicts.changed_while_sent(),
-        )
-    return decision
+    if not changed or _surely_not_taken(answer):
+        return decision
+    return replaced(
+        ended(verdicts.changed_while_sent(), around),
+        changes=decision.changes,
+        begins=decision.begins,
+        ends=decision.ends,
+    )
+
+
+def _surely_not_taken(answer: Accepted | Failure) -> bool:
+    if isinstance(answer, errors.ServerSaid):
+        return not _is_unclear(answer.status)
+    return isinstance(answer, errors.NothingSent)
+
+
+def _is_unclear(status: int) -> bool:
+    """Return whether a status leaves open if the push was taken."""
+    if status in NOT_NOW:
+        return False
+    return status in UNCLEAR or status < 300 or status >= 500
 
 
 def _after_push(job: Job, answer: Accepted | Failure, around: Surroundings) -> Decision:
@@ -61,10 +75,16 @@ def _after_push(job: Job, answer: Accepted | Failure, around: Surroundings) -> D
 
 def after_crash(job: Job, around: Surroundings) -> Decision:
     """Return what follows for a job that was found in PUSHING at the start."""
-    decision = _not_known(job, "the service was interrupted while it sent the file", around)
-    if decision.verdict is None:
-        return decision
-    return replaced(decision, verdict=verdicts.interrupted())
+    detail = "the service was interrupted while it sent the file"
+    doubt = _doubt(detail, around)
+    if not job.rules.may_repeat:
+        return replaced(ended(verdicts.interrupted(), around), begins=(doubt,))
+    return _again(
+        due_at=_retry_at(job, around),
+        detail=detail,
+        changes={"retries": job.retries + 1},
+        begins=(doubt,),
+    )
 
 
 def after_look(job: Job, found: Fingerprint | None, detail: str, now: float) -> Decision:
@@ -114,25 +134,23 @@ def _push_answered(job: Job, answer: errors.ServerSaid, around: Surroundings) ->
     status = answer.status
     if status in NOT_NOW:
         return _not_now(job, answer, around)
-    if status in UNCLEAR or status < 300 or status >= 500:
+    if _is_unclear(status):
         return _not_known(job, str(answer), around)
     if status < 400:
         return _wrong_url(answer, around)
-    blocking = {
-        401: _key_refused,
-        403: _forbidden,
-        404: _configuration_missing,
-        429: _too_many_pushes,
-    }.get(status)
+    waiting = {403: _forbidden, 429: _too_many_pushes}.get(status)
+    if waiting is not None:
+        return waiting(job, answer, around)
+    blocking = {401: _key_refused, 404: _configuration_missing}.get(status)
     if blocking is not None:
-        return blocking(job, answer, around)
-    return ended(verdicts.refused(status, answer.excerpt), around)
+        return replaced(blocking(job, answer, around), ends=host_reached(around))
+    refused = verdicts.refused(status, answer.excerpt)
+    return replaced(ended(refused, around), ends=host_reached(around))
 
 
 def _unreachable(job: Job, detail: str, around: Surroundings) -> Decision:
     return _again(
-        around,
-        due_at=around.now + delays.growing(delays.PUSH_RETRY_S, job.retries, around.chance),
+        due_at=_retry_at(job, around),
         detail=detail,
         changes={"retries": job.retries + 1},
         begins=(Begin(kind=ConditionKind.HOST_UNAVAILABLE, subject=around.host, detail=detail),),
@@ -142,13 +160,11 @@ def _unreachable(job: Job, detail: str, around: Surroundings) -> Decision:
 def _not_now(job: Job, answer: errors.ServerSaid, around: Surroundings) -> Decision:
     if (end := _given_up(job, answer.excerpt or str(answer), around)) is not None:
         return end
-    wait_s = max(
-        delays.growing(delays.PUSH_RETRY_S, job.retries, around.chance),
-        answer.retry_after_s or 0.0,
-    )
+    due_at = _retry_at(job, around)
+    if answer.retry_after_s is not None:
+        due_at = max(due_at, around.now + delays.told(answer.retry_after_s))
     return _again(
-        around,
-        due_at=around.now + wait_s,
+        due_at=due_at,
         detail=str(answer),
         changes=_rejected(job, around),
         begins=(
@@ -158,28 +174,30 @@ def _not_now(job: Job, answer: errors.ServerSaid, around: Surroundings) -> Decis
 
 
 def _not_known(job: Job, detail: str, around: Surroundings) -> Decision:
-    doubt = Begin(
-        kind=ConditionKind.HOST_IN_DOUBT,
-        subject=around.host,
-        detail=detail,
-        due_at=around.now + delays.before_probe(ConditionKind.HOST_IN_DOUBT, 0, around.chance),
-    )
+    doubt = _doubt(detail, around)
     if not job.rules.may_repeat:
         return replaced(ended(verdicts.answer_lost(detail), around), begins=(doubt,))
     if (end := _given_up(job, detail, around)) is not None:
         return replaced(end, begins=(doubt,))
     return _again(
-        around,
-        due_at=around.now + delays.growing(delays.PUSH_RETRY_S, job.retries, around.chance),
+        due_at=_retry_at(job, around),
         detail=detail,
         changes=_rejected(job, around),
         begins=(doubt,),
     )
 
 
+def _doubt(detail: str, around: Surroundings) -> Begin:
+    return Begin(
+        kind=ConditionKind.HOST_IN_DOUBT,
+        subject=around.host,
+        detail=detail,
+        due_at=around.now + delays.before_probe(ConditionKind.HOST_IN_DOUBT, 0, around.chance),
+    )
+
+
 def _wrong_url(answer: errors.ServerSaid, around: Surroundings) -> Decision:
     return _again(
-        around,
         due_at=around.now,
         detail=str(answer),
         begins=(redirected(answer, around),),
@@ -188,7 +206,6 @@ def _wrong_url(answer: errors.ServerSaid, around: Surroundings) -> Decision:
 
 def _key_refused(job: Job, answer: errors.ServerSaid, around: Surroundings) -> Decision:
     return _again(
-        around,
         due_at=around.now,
         detail=str(answer),
         begins=(key_block(ConditionKind.KEY_REFUSED, job, answer, around),),
@@ -203,7 +220,6 @@ def _forbidden(job: Job, answer: errors.ServerSaid, around: Surroundings) -> Dec
         due_at=around.now,
     )
     return _again(
-        around,
         due_at=around.now,
         detail=str(answer),
         changes={"forbidden": True, "answer": answer.excerpt},
@@ -221,14 +237,13 @@ def _configuration_missing(job: Job, answer: errors.ServerSaid, around: Surround
     if answer.excerpt:
         detail += f" (it said: {answer.excerpt})"
     block = Begin(kind=kind, subject=job.configuration_id, detail=detail, due_at=due_at)
-    return _again(around, due_at=due_at, detail=detail, begins=(block,))
+    return _again(due_at=due_at, detail=detail, begins=(block,))
 
 
 def _too_many_pushes(job: Job, answer: errors.ServerSaid, around: Surroundings) -> Decision:
     due_at = around.now + told_to_wait(answer)
     of_configuration = "configuration" in answer.excerpt.lower()
     return _again(
-        around,
         due_at=due_at,
         detail=str(answer),
         begins=busy(job, answer, due_at, around, only_lane=of_configuration),
@@ -241,7 +256,6 @@ def refused_after_probe(job: Job, around: Surroundings) -> Decision:
 
 
 def _again(
-    around: Surroundings,
     *,
     due_at: float,
     detail: str,
@@ -250,12 +264,16 @@ def _again(
 ) -> Decision:
     return Decision(
         state=State.QUEUED,
-        due_at=delays.clamped(due_at, around.now),
+        due_at=due_at,
         event="job.push_postponed",
         detail=detail,
         changes=changes or {},
         begins=begins,
     )
+
+
+def _retry_at(job: Job, around: Surroundings) -> float:
+    return around.now + delays.growing(delays.PUSH_RETRY_S, job.retries, around.chance)
 
 
 def _rejected(job: Job, around: Surroundings) -> dict[str, Any]:
