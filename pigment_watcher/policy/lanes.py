@@ -1,6 +1,7 @@
 """Who is next in a lane: the files of one import configuration, in their order."""
 
 from collections.abc import Iterable, Sequence
+from pathlib import PurePath
 from typing import TypeVar
 
 from pigment_watcher.model import Condition, ConditionKind, Fingerprint, Order, Route
@@ -32,19 +33,17 @@ def to_claim(
 
     Sorted before cut: a file that came late but belongs in front is not left behind a full window.
     """
-    ranked = [(key, False, None) for key in queued]
-    merged: list[tuple[OrderKey, bool, Item | None]] = [*ranked]
-    merged.extend((key, True, item) for key, item in candidates)
-    merged.sort(key=lambda entry: entry[:2])
-    return [item for _, is_new, item in merged[:window] if is_new and item is not None]
+    waiting: list[tuple[OrderKey, tuple[Item, ...]]] = [(key, ()) for key in queued]
+    waiting += [(key, (item,)) for key, item in candidates]
+    waiting.sort(key=lambda entry: entry[0])
+    return [item for _, new in waiting[:window] for item in new]
 
 
 def concerned(condition: Condition, routes: Iterable[Route]) -> tuple[str, ...]:
     """Return the names of the routes that a condition stops or is about."""
-    kind, subject = condition.kind, condition.subject
-    if kind in _OF_HOST:
+    if condition.kind in _OF_HOST:
         return tuple(route.name for route in routes)
-    return tuple(route.name for route in routes if subject in _marks(kind, route))
+    return tuple(route.name for route in routes if _is_about(condition, route))
 
 
 _OF_HOST = frozenset(
@@ -56,18 +55,25 @@ _OF_HOST = frozenset(
     }
 )
 
+_OF_KEY = frozenset({ConditionKind.KEY_REFUSED, ConditionKind.KEY_IN_DOUBT})
+_OF_LANE = frozenset(
+    {ConditionKind.CONFIGURATION_MISSING, ConditionKind.LANE_BUSY, ConditionKind.LANE_HELD}
+)
+_OF_FOLDER = frozenset(
+    {ConditionKind.FOLDER_LOST, ConditionKind.CLAIM_STUCK, ConditionKind.ARCHIVE_STUCK}
+)
 
-def _marks(kind: ConditionKind, route: Route) -> tuple[str, ...]:
-    """Return what a condition of some kind would name if it were about this route."""
-    match kind:
-        case ConditionKind.KEY_REFUSED | ConditionKind.KEY_IN_DOUBT:
-            return (route.rules.key,)
-        case (
-            ConditionKind.CONFIGURATION_MISSING | ConditionKind.LANE_BUSY | ConditionKind.LANE_HELD
-        ):
-            return (route.configuration_id,)
-        case ConditionKind.ROUTE_PAUSED:
-            return (route.name,)
-        case _:
-            folders = (route.rules.directory, route.rules.done, route.rules.failed)
-            return tuple(str(folder) for folder in folders)
+
+def _is_about(condition: Condition, route: Route) -> bool:
+    kind, subject = condition.kind, condition.subject
+    if kind in _OF_KEY:
+        return subject == route.rules.key
+    if kind in _OF_LANE:
+        return subject == route.configuration_id
+    if kind is ConditionKind.ROUTE_PAUSED:
+        return subject == route.name
+    if kind in _OF_FOLDER:
+        folders = (route.rules.directory, route.rules.done, route.rules.failed)
+        return subject in map(str, folders)
+    # A file in the inbox, or another instance's place in it.
+    return route.rules.directory in PurePath(subject).parents
