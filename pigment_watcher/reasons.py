@@ -55,8 +55,7 @@ def _time(seconds: float) -> str:
 
 def _printable(line: str) -> str:
     """Show a name that is no text, or holds line ends, without breaking the page."""
-    shown = line.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
-    return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in shown)
+    return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in line)
 
 
 def put_back(old: bytes, retried: Job, now: float) -> bytes:

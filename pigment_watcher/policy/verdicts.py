@@ -64,19 +64,23 @@ def given_up(rejections: int, answer: str) -> Verdict:
 
 
 def answer_lost(what: str) -> Verdict:
-    """A push was begun and its answer was lost."""
+    """A push was begun and its answer was lost; `what` came instead."""
     return Verdict(
         outcome=Outcome.UNSURE,
-        reason="The file was sent to Pigment and the answer was lost, so nobody knows whether it"
-        " was imported.",
-        answer=what,
+        reason="The file was sent to Pigment and no answer came that tells what became of it, so"
+        f" nobody knows whether it was imported.\n({what})",
         advice=LOOK_FIRST,
     )
 
 
 def interrupted() -> Verdict:
     """The service itself was stopped hard in the middle of a push."""
-    return answer_lost("This service was interrupted while it sent the file.")
+    return Verdict(
+        outcome=Outcome.UNSURE,
+        reason="This service was interrupted while it sent the file to Pigment, so nobody knows"
+        " whether it was imported.",
+        advice=LOOK_FIRST,
+    )
 
 
 def changed_while_sent() -> Verdict:
@@ -103,10 +107,15 @@ def import_overdue(hours: float) -> Verdict:
     """The import runs longer than the operator gave it."""
     return Verdict(
         outcome=Outcome.UNSURE,
-        reason=f"Pigment took the file, and after {hours:.3g} hours the import was still in"
+        reason=f"Pigment took the file, and after {_span(hours)} the import was still in"
         " progress, so it is no longer waited for.",
         advice=LOOK_FIRST,
     )
+
+
+def _span(hours: float) -> str:
+    count, unit = (hours, "hour") if hours >= 1 else (hours * 60, "minute")
+    return f"{count:.6g} {unit}" + ("" if count == 1 else "s")
 
 
 def orphan() -> Verdict:
