@@ -129,8 +129,6 @@ class _Connection(HTTPConnection):
             heard = self.sock.recv(EARLY_BYTES)
         except NOT_YET:
             return
-        except HUNG_UP as error:
-            raise BrokenPipeError("the server hung up") from error
         self._heard += heard
         digit = bytes(self._heard[STATUS_DIGIT])
         if not heard or digit in (b"3", b"4", b"5"):

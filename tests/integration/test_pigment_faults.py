@@ -7,6 +7,7 @@ from contextlib import closing
 
 import pytest
 from scripted_server import (
+    COMPLETED,
     IMPORT,
     KEY,
     LARGE,
@@ -193,6 +194,21 @@ def test_a_server_that_reads_nothing_is_given_up_without_progress(
         push(server.url, bytes(LARGE))
 
 
+def test_a_server_that_will_not_answer_is_sent_no_more(serve: Serve) -> None:
+    def hang_up(peer: Peer) -> None:
+        peer.read_head()
+        peer.sock.shutdown(socket.SHUT_WR)
+        peer.released.wait()
+
+    server = serve(hang_up)
+    began_at = time.monotonic()
+
+    with pytest.raises(errors.NotKnown, match="closed connection without response"):
+        push(server.url, bytes(LARGE))
+
+    assert time.monotonic() - began_at < 30
+
+
 def test_a_slow_upload_outlives_both_timeouts(serve: Serve) -> None:
     def slow(peer: Peer) -> None:
         peer.read_head()
@@ -226,6 +242,18 @@ def test_a_success_said_before_the_file_was_taken_is_not_known(serve: Serve) -> 
 
     with pytest.raises(errors.NotKnown, match=IMPORT):
         push(server.url, bytes(LARGE))
+
+
+def test_a_status_call_has_one_time_for_all_of_it(serve: Serve) -> None:
+    server = serve(answering("200 OK", COMPLETED))
+
+    with (
+        pytest.raises(errors.NothingSent, match="time"),
+        pigment.Client(server.url, answer_timeout_s=1e-9) as client,
+    ):
+        client.status(IMPORT, api_key=KEY)
+
+    assert server.peers == []
 
 
 def test_a_status_whose_connection_breaks_is_not_known(serve: Serve) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 from scripted_server import (
@@ -81,6 +82,16 @@ def test_an_authority_may_be_named_by_the_environment(
     server = serve(answering("200 OK", STARTED), tls=identity.context)
 
     assert push(server.url).import_id == IMPORT
+
+
+def test_nobody_but_the_named_authority_is_trusted(serve: Serve, identity: Identity) -> None:
+    server = serve(answering("200 OK", COMPLETED), tls=identity.context)
+
+    with pigment.Client(server.url, ca_bundle=identity.certificate) as client:
+        client.status(IMPORT, api_key=KEY)
+        adapter: Any = client._session.get_adapter(server.url)
+
+    assert len(adapter._trust.get_ca_certs()) == 1
 
 
 def test_an_authority_may_lie_in_a_folder(serve: Serve, identity: Identity, tmp_path: Path) -> None:
