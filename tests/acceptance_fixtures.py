@@ -19,6 +19,9 @@ from pigment_watcher.simulator import DEMO_KEY, Simulator
 COMMAND = (sys.executable, "-m", "pigment_watcher")
 ROWS = "month,account,amount\n2026-09,4000,120.50\n2026-10,4000,98.00\n"
 
+#: Where nobody listens.
+NOWHERE = "http://127.0.0.1:9"
+
 Line = Mapping[str, Any]
 
 
@@ -29,13 +32,13 @@ def configuration_id(route: str) -> str:
 
 def write_config(
     folder: Path,
-    simulator: Simulator,
+    simulator: Simulator | None = None,
     *,
     routes: Mapping[str, Mapping[str, object]] | None = None,
     top: Mapping[str, object] | None = None,
     **pigment: object,
 ) -> Path:
-    """Write a quick configuration and make what it names.
+    """Write a quick configuration and make what it names; without a simulator it leads nowhere.
 
     The inbox of a route is `folder/NAME`. `routes` changes or adds keys of routes, `top` those
     beside `pigment` and `routes`.
@@ -45,7 +48,7 @@ def write_config(
     key_file.chmod(0o600)
     content: dict[str, object] = {
         "pigment": {
-            "url": simulator.url,
+            "url": NOWHERE if simulator is None else simulator.url,
             "api_key_file": str(key_file),
             "connect_timeout": "2s",
             "answer_timeout": "5s",

@@ -16,7 +16,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "check": ("check", "Checks a configuration file and what it names."),
     "status": ("status", "Tells what waits, what is in progress and what is wrong."),
     "history": ("history", "Lists the files of the past and how they ended."),
-    "trace": ("trace", "Tells the story of one file."),
+    "trace": ("history", "Tells the story of one file."),
     "retry": ("operate", "Puts files of failed/ back at the head of their queue."),
     "pause": ("operate", "Keeps the files of a route back."),
     "resume": ("operate", "Lets a paused or held route go on."),

@@ -12,7 +12,6 @@ from pigment_watcher import errors
 from pigment_watcher.cli import access, by_hand, push_view, show, slots
 from pigment_watcher.cli.group import Failure
 from pigment_watcher.config import Settings
-from pigment_watcher.config.settings import DEFAULT_KEY
 from pigment_watcher.files import claims
 from pigment_watcher.model import Job, Outcome, Route, Rules, State
 from pigment_watcher.policy import transitions
@@ -90,7 +89,7 @@ def _job(path: Path, configuration_id: str, route: Route | None) -> Job:
 
 
 def _key(settings: Settings, job: Job) -> str:
-    secret = settings.keys.get(job.rules.key) or settings.keys.get(DEFAULT_KEY)
+    secret = settings.keys.get(job.rules.key)
     if secret is None:
         raise errors.RequestRefused(
             f"{settings.file}: no API key for {job.configuration_id}: every route has one of its"
