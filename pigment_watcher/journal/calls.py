@@ -41,6 +41,11 @@ class Calls:
             ).fetchone()
         return int(row[0])
 
+    def clamp(self, now: float) -> None:
+        """Count as made now what a wrong clock put into the future: it would count for ever."""
+        with self._database.writing() as connection:
+            connection.execute("UPDATE calls SET at = :now WHERE at > :now", {"now": now})
+
     def forget(self, before: float) -> None:
         """Remove what no limit looks back at any more."""
         with self._database.writing() as connection:

@@ -54,7 +54,7 @@ class Commands:
         return next(iter(self._select("WHERE id = ?", command_id)), None)
 
     def prune(self, before: float) -> None:
-        """Remove answered commands that were asked before a time."""
+        """Remove commands that were answered before a time."""
         with self._database.writing() as connection:
             connection.execute("DELETE FROM commands WHERE done_at < ?", (before,))
 

@@ -38,7 +38,7 @@ class Conditions:
                 return True
             connection.execute(
                 "UPDATE conditions SET detail = :detail, attempts = attempts + 1,"
-                " due_at = CASE WHEN due_at IS NULL THEN :due ELSE max(due_at, :due) END,"
+                " due_at = coalesce(max(due_at, :due), due_at, :due),"
                 " job_id = coalesce(:job, job_id) WHERE kind = :kind AND subject = :subject",
                 {
                     "detail": condition.detail,

@@ -8,14 +8,17 @@ import contextlib
 import os
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from importlib import resources
 from pathlib import Path
+from typing import Any
 
 from pigment_watcher import errors
 
 #: Seconds to wait for another process that holds the file.
 BUSY_TIMEOUT_S = 10.0
+#: The mark in the file's header that tells a journal from another program's database.
+APPLICATION_ID = 0x50574A31
 
 _WAIT = frozenset(
     {
@@ -28,7 +31,18 @@ _WAIT = frozenset(
         sqlite3.SQLITE_NOMEM,
     }
 )
+_FULL = frozenset({sqlite3.SQLITE_FULL})
 _DAMAGED = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
+
+
+class _Connection(sqlite3.Connection):
+    """Stores any text: a file's name need not be UTF-8, nor a server's words whole characters."""
+
+    def execute(self, sql: str, parameters: Any = (), /) -> sqlite3.Cursor:
+        if isinstance(parameters, Mapping):
+            named = {name: _storable(value) for name, value in parameters.items()}
+            return super().execute(sql, named)
+        return super().execute(sql, [_storable(value) for value in parameters])
 
 
 class Database:
@@ -44,7 +58,11 @@ class Database:
         self._depth = 0
         with self._translated():
             self._connection = sqlite3.connect(
-                file, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False
+                file,
+                timeout=BUSY_TIMEOUT_S,
+                isolation_level=None,
+                check_same_thread=False,
+                factory=_Connection,
             )
         self._connection.row_factory = sqlite3.Row
 
@@ -90,18 +108,18 @@ class Database:
         try:
             self._connection.execute("COMMIT")
         except sqlite3.Error as error:
-            # Still inside the transaction means that the commit point was not reached.
-            if not self._connection.in_transaction or not _is(error, _WAIT):
+            # A full disk shows before the commit point, and so does what leaves us inside the
+            # transaction; of anything else nobody knows.
+            inside = self._connection.in_transaction and _is(error, _WAIT)
+            if not inside and not _is(error, _FULL):
                 raise errors.CommitUnknown(_told(self.file, error)) from error
             self._rollback()
             raise errors.JournalBusy(_told(self.file, error)) from error
 
     def _rollback(self) -> None:
-        try:
-            if self._connection.in_transaction:
-                self._connection.execute("ROLLBACK")
-        except sqlite3.Error as error:
-            raise errors.CommitUnknown(_told(self.file, error)) from error
+        # SQLite rolls back by itself after some errors.
+        if self._connection.in_transaction:
+            self._connection.execute("ROLLBACK")
 
     @contextlib.contextmanager
     def _translated(self) -> Iterator[None]:
@@ -133,6 +151,7 @@ def open_for_writing(file: Path) -> Database:
     database = Database(file)
     try:
         with database.reading() as connection:
+            _refuse_foreign(file, connection)
             connection.execute("PRAGMA journal_mode = TRUNCATE")
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute("PRAGMA foreign_keys = ON")
@@ -152,6 +171,7 @@ def open_for_reading(file: Path) -> Database:
     database = Database(file)
     try:
         with database.reading() as connection:
+            _refuse_foreign(file, connection)
             version = _version(connection)
             _refuse_newer(file, version)
             _refuse_older(file, version)
@@ -193,12 +213,13 @@ def _migrations() -> list[str]:
 
 
 def _migrate(database: Database) -> None:
-    migrations = _migrations()
     with database.reading() as connection:
-        version = _version(connection)
-    _refuse_newer(database.file, version)
-    for number, script in enumerate(migrations[version:], start=version + 1):
+        before = _version(connection)
+    _refuse_newer(database.file, before)
+    for number, script in enumerate(_migrations()[before:], start=before + 1):
         with database.writing() as connection:
+            if _version(connection) >= number:
+                continue  # another process was here in the meantime
             for statement in _statements(script):
                 connection.execute(statement)
             connection.execute(f"PRAGMA user_version = {number}")
@@ -218,6 +239,16 @@ def _version(connection: sqlite3.Connection) -> int:
     return int(connection.execute("PRAGMA user_version").fetchone()[0])
 
 
+def _refuse_foreign(file: Path, connection: sqlite3.Connection) -> None:
+    mark = connection.execute("PRAGMA application_id").fetchone()[0]
+    tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+    if tables and mark != APPLICATION_ID:
+        raise errors.JournalDamaged(
+            f"{file}: this is another program's database and no journal; move it aside, or"
+            " choose another state_directory"
+        )
+
+
 def _refuse_newer(file: Path, version: int) -> None:
     known = len(_migrations())
     if version > known:
@@ -232,6 +263,12 @@ def _refuse_older(file: Path, version: int) -> None:
         raise errors.JournalBusy(
             f"{file}: an older version of this program wrote this journal; start the service once"
         )
+
+
+def _storable(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.encode("utf-8", "backslashreplace").decode("utf-8")
+    return value
 
 
 def _is(error: sqlite3.Error, codes: frozenset[int]) -> bool:

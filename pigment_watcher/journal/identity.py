@@ -48,10 +48,11 @@ class Identity:
     def remember_folders(self, folders: Collection[tuple[Path, str, str]]) -> None:
         """Store inboxes that are there: their paths, file system types and sources."""
         with self._database.writing() as connection:
-            connection.executemany(
-                "INSERT OR REPLACE INTO folders VALUES (?, ?, ?)",
-                [(os.fsencode(path), kind, source) for path, kind, source in folders],
-            )
+            for path, kind, source in folders:
+                connection.execute(
+                    "INSERT OR REPLACE INTO folders VALUES (?, ?, ?)",
+                    (os.fsencode(path), kind, source),
+                )
 
     def known_folders(self) -> set[Path]:
         """Return the inboxes that were there at an earlier start."""

@@ -15,6 +15,10 @@ from pigment_watcher.model import Job, Outcome, State
 #: So many final jobs are removed in one transaction, so that a clean-up never holds up a file.
 PRUNE_AT_ONCE = 500
 
+# The plus keeps SQLite from walking through years of finished jobs in the order of their IDs: it
+# finds the few open ones by their index, and sorts them.
+_BY_ID = "ORDER BY +id"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
@@ -146,11 +150,11 @@ class Jobs:
 
     def unfinished(self) -> list[Job]:
         """Return every job that is not in a final state."""
-        return list(self._select("WHERE finished_at IS NULL ORDER BY id"))
+        return list(self._select(f"WHERE finished_at IS NULL {_BY_ID}"))
 
     def unclaimed(self) -> list[Job]:
         """Return the queued jobs whose files are not known to be in processing/."""
-        return list(self._select("WHERE state = 'QUEUED' AND claimed_at IS NULL ORDER BY id"))
+        return list(self._select(f"WHERE state = 'QUEUED' AND claimed_at IS NULL {_BY_ID}"))
 
     def queue_keys(self, configuration_id: str) -> list[tuple[int, bytes]]:
         """Return what sorts the waiting jobs of a lane: modification time (or 0) and name."""

@@ -17,8 +17,14 @@ class ServiceLock:
         self._descriptor: int | None = None
 
     def take(self) -> None:
-        """Take the lock. Raises AlreadyRunning."""
-        descriptor = os.open(self._file, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        """Take the lock. Raises AlreadyRunning, FolderError."""
+        try:
+            descriptor = os.open(self._file, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise errors.FolderError(
+                os.fsdecode(self._file),
+                f"{error.strerror}: let the service's user write it, and its folder",
+            ) from error
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:

@@ -21,6 +21,10 @@ from pigment_watcher.model import (
     State,
 )
 
+#: The largest INTEGER of SQLite. A time in nanoseconds outgrows it in the year 2262, and files may
+#: say that they are from later.
+LARGEST = 2**63 - 1
+
 #: The fields of a job that are columns of the same name and need no translation.
 PLAIN = (
     "route",
@@ -66,14 +70,14 @@ def job_to_columns(job: Job) -> dict[str, Any]:
         "outcome",
         "target",
         "forbidden",
+        "report",
     ):
         columns.update(_translated(name, getattr(job, name)))
-    columns["report"] = None if job.report is None else json.dumps(dict(job.report))
     modified = job.fingerprint.mtime_ns if job.rules.order is Order.MODIFIED else 0
     return {
         **columns,
         "key": job.rules.key,
-        "sort_modified": modified,
+        "sort_modified": max(-LARGEST, min(modified, LARGEST)),
     }
 
 
@@ -90,8 +94,8 @@ def _translated(name: str, value: Any) -> dict[str, Any]:
         case "fingerprint", Fingerprint(size, mtime_ns, ctime_ns, inode):
             return {
                 "size": size,
-                "mtime_ns": mtime_ns,
-                "ctime_ns": ctime_ns,
+                "mtime_ns": str(mtime_ns),
+                "ctime_ns": str(ctime_ns),
                 "inode": str(inode),
             }
         case "rules", Rules():
@@ -100,10 +104,10 @@ def _translated(name: str, value: Any) -> dict[str, Any]:
             return {name: os.fsencode(value)}
         case (("state" | "outcome"), (State() | Outcome())):
             return {name: value.value}
-        case "forbidden", bool():
-            return {name: int(value)}
-        case (("target" | "outcome"), None):
-            return {name: None}
+        case "report", Mapping():
+            return {name: json.dumps(dict(value))}
+        case ("forbidden", bool()) | (("target" | "outcome" | "report"), None):
+            return {name: value}
     raise TypeError(f"a job has no field {name!r} that holds {value!r}")
 
 
@@ -116,8 +120,8 @@ def job_from_row(row: sqlite3.Row) -> Job:
         name=os.fsdecode(row["name"]),
         fingerprint=Fingerprint(
             size=row["size"],
-            mtime_ns=row["mtime_ns"],
-            ctime_ns=row["ctime_ns"],
+            mtime_ns=int(row["mtime_ns"]),
+            ctime_ns=int(row["ctime_ns"]),
             inode=int(row["inode"]),
         ),
         state=State(row["state"]),

@@ -66,6 +66,7 @@ class Recovery:
         # What somebody mended while we were away is tried at once.
         self._journal.conditions.hasten(now)
         self._journal.jobs.hasten(now)
+        self._journal.calls.clamp(now)
         for job in self._journal.jobs.unfinished():
             if job.state is State.PUSHING:
                 around = self._recorder.surroundings(job, self._host, 0.0)

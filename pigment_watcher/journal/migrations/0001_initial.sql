@@ -1,5 +1,8 @@
 -- The journal: every file's way, and everything that waits. Times are seconds since 1970, UTC.
 
+-- Tells a journal from any other database: the letters PWJ1.
+PRAGMA application_id = 1347897905;
+
 CREATE TABLE meta (
     name  TEXT PRIMARY KEY,
     value TEXT NOT NULL
@@ -33,9 +36,9 @@ CREATE TABLE jobs (
     source           BLOB NOT NULL,
     name             BLOB NOT NULL,
     size             INTEGER NOT NULL,
-    mtime_ns         INTEGER NOT NULL,
-    ctime_ns         INTEGER NOT NULL,
-    inode            TEXT NOT NULL,       -- up to 2^64, more than an INTEGER holds
+    mtime_ns         TEXT NOT NULL,       -- these three may be more than an INTEGER holds
+    ctime_ns         TEXT NOT NULL,
+    inode            TEXT NOT NULL,
     sort_modified    INTEGER NOT NULL,    -- 0 where names alone count
     priority         INTEGER NOT NULL,
     state            TEXT NOT NULL,
