@@ -30,6 +30,8 @@ _STOPS_POLLS = frozenset(
         ConditionKind.WRONG_URL,
     }
 )
+#: Ends that bring no file into failed/, so that nothing is held behind them.
+_NOT_IN_FAILED = frozenset({Outcome.GONE, Outcome.RETURNED})
 
 
 class Recorder:
@@ -154,7 +156,7 @@ class Recorder:
             if held is not None and held.job_id == job.retry_of:
                 return [self._end(End(ConditionKind.LANE_HELD, lane), now)]
             return []
-        if job.rules.after_failure is AfterFailure.CONTINUE or job.outcome is Outcome.RETURNED:
+        if job.rules.after_failure is AfterFailure.CONTINUE or job.outcome in _NOT_IN_FAILED:
             return []
         detail = f"job {job.id} ({job.name}) ended as {job.outcome.value if job.outcome else ''}"
         hold = Begin(kind=ConditionKind.LANE_HELD, subject=lane, detail=detail)

@@ -95,7 +95,7 @@ def check(source: Path, expected: Fingerprint) -> None:
 def take(source: Path, to: Path) -> None:
     """Claim a file by its rename to a path in a job's folder.
 
-    Raises FileVanished, FileChanged, OSError.
+    Raises FileVanished, FileChanged, NameTaken, OSError.
     """
     try:
         moves.rename(source, to)
@@ -109,6 +109,25 @@ def take(source: Path, to: Path) -> None:
             raise
         # Only a file of a failed/ on another file system: an inbox holds its own processing/.
         moves.move(source, to, to.parent.name)
+
+
+def remove_twin(source: Path, claimed: Path, expected: Fingerprint) -> None:
+    """Remove the old name of a claimed file, where a crash left both. Raises OSError."""
+    found = look(source)
+    if found is not None and found.same_content(expected) and moves.same_bytes(source, claimed):
+        moves.remove_copied(source)
+
+
+def expect_home(directory: Path, instance: str) -> None:
+    """Raise FileNotFoundError if our folder in processing/ is not there.
+
+    It is made at the start and never removed: without it the drive is lost, not a file in it.
+    """
+    home = directory / PROCESSING / instance
+    if not home.is_dir():
+        raise FileNotFoundError(
+            errno.ENOENT, f"{home} is gone: is the drive mounted?", os.fsdecode(home)
+        )
 
 
 def drop_place(folder: Path) -> None:
@@ -159,20 +178,25 @@ def instances(directory: Path) -> list[str]:
 
 
 def claimed(directory: Path, instance: str) -> list[Path]:
-    """Return the files that lie in an instance's folders."""
+    """Return the files that lie in an instance's folders, unfinished copies left out."""
     home = directory / PROCESSING / instance
     try:
         folders = sorted(entry for entry in home.iterdir() if entry.is_dir())
     except FileNotFoundError:
         return []
-    return [entry for folder in folders for entry in sorted(folder.iterdir())]
+    return [
+        entry
+        for folder in folders
+        for entry in sorted(folder.iterdir())
+        if entry.name != moves.part_name(folder.name)
+    ]
 
 
 def read_starts(directory: Path, instance: str) -> int:
-    """Return how often the service was started, by the folder's own count; 0 if it has none."""
+    """Return how often the service was started, by the folder's own count; 0 if it tells none."""
     try:
         return int((directory / PROCESSING / instance / STARTS).read_text(encoding="ascii"))
-    except (FileNotFoundError, NotADirectoryError, ValueError):
+    except (OSError, ValueError):
         return 0
 
 

@@ -21,6 +21,8 @@ UNLINK_TRIES = 3
 _UNKNOWN = frozenset(
     {errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EPERM, errno.EIO, errno.EMLINK}
 )
+#: What a drive answers that can't put a folder on the disk by itself.
+_NO_SYNC = frozenset({errno.EINVAL, errno.EBADF, errno.ENOSYS, errno.ENOTSUP})
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -40,10 +42,19 @@ def sync(folder: Path) -> None:
     try:
         os.fsync(descriptor)
     except OSError as error:
-        if error.errno not in _UNKNOWN:
+        if error.errno not in _NO_SYNC:
             raise
     finally:
         os.close(descriptor)
+
+
+def is_there(path: Path) -> bool:
+    """Return whether anything has this name. Raises OSError where nobody can tell."""
+    try:
+        path.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    return True
 
 
 def rename(source: Path, target: Path) -> None:
@@ -72,7 +83,7 @@ def _rename_by_link(source: Path, target: Path) -> None:
         if error.errno not in _UNKNOWN:
             raise
         # Neither way is known here: what is left is to look, and to rename at once.
-        if os.path.lexists(target):
+        if is_there(target):
             raise errors.NameTaken(f"{target}: exists already") from error
         source.rename(target)
     else:
@@ -95,20 +106,32 @@ def move(source: Path, target: Path, token: str) -> None:
     sync(source.parent)
 
 
+def part_name(token: str) -> str:
+    """Return the name of an unfinished copy."""
+    return f".{token}.part"
+
+
 def _copy(source: Path, target: Path, token: str) -> None:
     """Copy, sync, compare, rename, sync: the target's name never stands for half a file."""
-    part = target.parent / f".{token}.part"
-    with source.open("rb") as reader, _fresh(part) as writer:
+    part = target.parent / part_name(token)
+    with _reader(source) as reader, _fresh(part) as writer:
         shutil.copyfileobj(reader, writer, _COPY_BLOCK)
         writer.flush()
         os.fsync(writer.fileno())
-    with contextlib.suppress(OSError):  # a drive that knows no times or modes
-        shutil.copystat(source, part, follow_symlinks=False)
     if not same_bytes(source, part):
         part.unlink()
         raise OSError(errno.EIO, "the copy differs from its source", os.fsdecode(part))
+    # Last: the mode may be one that keeps even us from reading.
+    with contextlib.suppress(OSError):  # a drive that knows no times or modes
+        shutil.copystat(source, part, follow_symlinks=False)
     rename(part, target)
     sync(target.parent)
+
+
+def _reader(path: Path) -> BinaryIO:
+    """Open to read; never a link or a pipe that somebody put there in the last moment."""
+    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    return os.fdopen(os.open(path, flags), "rb")
 
 
 def _fresh(path: Path) -> BinaryIO:
@@ -119,7 +142,7 @@ def _fresh(path: Path) -> BinaryIO:
 
 def same_bytes(one: Path, other: Path) -> bool:
     """Return whether two files hold the same bytes."""
-    with one.open("rb") as left, other.open("rb") as right:
+    with _reader(one) as left, _reader(other) as right:
         if os.fstat(left.fileno()).st_size != os.fstat(right.fileno()).st_size:
             return False
         while block := left.read(_COPY_BLOCK):
@@ -156,7 +179,7 @@ def write_new(path: Path, data: bytes, token: str) -> None:
 
 
 def _write_part(path: Path, data: bytes, token: str) -> Path:
-    part = path.parent / f".{token}.part"
+    part = path.parent / part_name(token)
     with _fresh(part) as writer:
         writer.write(data)
         writer.flush()

@@ -7,6 +7,8 @@ from pathlib import Path
 
 #: The longest file name that Linux takes, in bytes.
 LONGEST = 255
+#: What is longer, in bytes, after the last dot is no extension but a part of the name.
+LONGEST_EXTENSION = 32
 REASON = ".reason.txt"
 REPORT = ".report.txt"
 
@@ -40,8 +42,11 @@ def _candidates(name: str, now: float) -> Iterator[str]:
 
 def _with_suffix(name: str, suffix: str) -> str:
     stem, dot, extension = name.rpartition(".")
-    ending = suffix + dot + extension if stem else suffix
-    return _cut(stem or name, LONGEST - len(os.fsencode(ending))) + ending
+    if not stem or len(os.fsencode(extension)) > LONGEST_EXTENSION:
+        stem, ending = name, suffix
+    else:
+        ending = suffix + dot + extension
+    return _cut(stem, LONGEST - len(os.fsencode(ending))) + ending
 
 
 def _cut(name: str, most: int) -> str:

@@ -83,7 +83,8 @@ class Claimer:
     def _bring(self, job: Job) -> bool:
         """Return whether the file is in its place; end the job if it is nowhere."""
         path = claims.path(job.rules.directory, self._instance, job.id, job.name)
-        if os.path.lexists(path):
+        if moves.is_there(path):
+            claims.remove_twin(job.source, path, job.fingerprint)
             return True
         if claims.look(job.source) != job.fingerprint:
             self._end(job, Outcome.GONE, f"{job.source}: it is no longer there, or was replaced")

@@ -1,6 +1,5 @@
 """Moves one finished file to where it ended, its reason beside it."""
 
-import os
 from pathlib import Path
 
 from pigment_watcher import errors, reasons
@@ -30,8 +29,9 @@ def archive(job: Job, instance: str) -> str:
         raise AssertionError("the target is stored before the file is moved")
     path = claims.path(job.rules.directory, instance, job.id, job.name)
     with moves.translated(job.target.parent):
-        here, there = os.path.lexists(path), os.path.lexists(job.target)
+        here, there = moves.is_there(path), moves.is_there(job.target)
         if not here and not there:
+            claims.expect_home(job.rules.directory, instance)
             return f"the file was in neither {path.parent} nor {job.target}"
         if here and there:
             _finish_copy(path, job.target)

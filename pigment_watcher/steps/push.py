@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import BinaryIO
 
 from pigment_watcher import content, errors
@@ -60,7 +61,16 @@ def push(job: Job, instance: str, sending: Sending) -> Pushed | Invalid | NotRea
             changed = not claims.fingerprint(os.fstat(file.fileno())).same_content(job.fingerprint)
             return Pushed(answer=answer, changed=changed)
     except errors.FileError as error:
-        return NotReady(error, claims.look(path))
+        return NotReady(error, _found(job, instance, path))
+
+
+def _found(job: Job, instance: str, path: Path) -> Fingerprint | None:
+    """Look what is there now; a drive that is lost has lost no file."""
+    with moves.translated(job.rules.directory):
+        found = claims.look(path)
+        if found is None:
+            claims.expect_home(job.rules.directory, instance)
+    return found
 
 
 def _send(job: Job, file: BinaryIO, sending: Sending) -> Accepted | errors.DestinationError:
