@@ -19,7 +19,7 @@ from pigment_watcher.model import Listener, Watch
 from pigment_watcher.observer import Observer
 from pigment_watcher.recorder import Recorder
 from pigment_watcher.service import once
-from pigment_watcher.service.destination import destination
+from pigment_watcher.service.destination import connect, destination
 from pigment_watcher.service.operations import Operations
 from pigment_watcher.service.recovery import Recovery, begin_instance, mark_folder
 from pigment_watcher.service.reloading import Reloading
@@ -87,6 +87,7 @@ class Service:
     def _build(self) -> None:
         """Open the journal and make the rooms, without a thread yet."""
         settings, clock = self._settings, self._clock
+        connect(settings).close()  # a certificate bundle that can't be used is said here
         self._journal = Journal.open(settings.state_directory)
         folders = _folders(settings)
         instance = begin_instance(self._journal, folders)
@@ -208,6 +209,7 @@ class Service:
         self._systemd.reloading(time.monotonic_ns() // 1000)
         try:
             settings = self._load()
+            connect(settings).close()
         except errors.ConfigError as error:
             self._recorder.announce("service.reload_failed", "error", problems=error.problems)
         else:
