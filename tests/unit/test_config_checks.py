@@ -130,6 +130,8 @@ def test_routes_of_one_inbox_that_plainly_want_the_same_are_refused(
         (["files: sales.csv"], ["files: '*.csv'", "ignore: SALES.csv"]),
         (["files: '*'", "ignore: ['b*']"], ["files: b*"]),
         (["files: '[ab].csv'"], ["files: c.csv"]),
+        (["files: c.csv"], ["files: '[ab].csv'"]),
+        (["files: s*.csv"], ["files: '*.csv'"]),
     ],
 )
 def test_routes_of_one_inbox_may_be_told_apart(
@@ -173,6 +175,14 @@ def test_routes_of_one_configuration_must_share_their_key(tmp_path: Path) -> Non
     (problem,) = problems(tmp_path, f"routes:\n{first}{route('b', directory='b')}")
     start = "config.yaml:6: routes.b.api_key_file: default here and key in route 'a'"
     assert problem.startswith(start)
+
+
+def test_routes_that_name_no_configuration_are_not_compared(tmp_path: Path) -> None:
+    text = "routes:\n  a: {directory: a, order: name}\n  b: {directory: b}\n"
+    assert [line.split(": ")[1] for line in problems(tmp_path, text)] == [
+        "routes.a.configuration_id",
+        "routes.b.configuration_id",
+    ]
 
 
 def test_routes_of_other_configurations_need_not_agree(tmp_path: Path) -> None:
