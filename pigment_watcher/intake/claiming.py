@@ -3,7 +3,6 @@
 import contextlib
 import os
 from collections.abc import Callable, Sequence
-from itertools import groupby
 from pathlib import Path
 
 from pigment_watcher import __version__, errors
@@ -47,38 +46,45 @@ class Claimer:
                 left_over.add(lane)
         return chosen, left_over
 
-    def claim(self, candidates: Sequence[Candidate]) -> None:
-        """Store a row for each candidate, then rename the files. Raises FolderError."""
+    def claim(self, candidates: Sequence[Candidate]) -> list[errors.FolderError]:
+        """Store a row for each candidate, then rename the files; see `complete`."""
         now = self._clock.now()
-        jobs = self._journal.jobs.add([_new_job(candidate, now) for candidate in candidates])
-        self.complete(jobs)
+        return self.complete(
+            self._journal.jobs.add([_new_job(candidate, now) for candidate in candidates])
+        )
 
-    def complete(self, jobs: Sequence[Job]) -> None:
+    def complete(self, jobs: Sequence[Job]) -> list[errors.FolderError]:
         """Bring the files of queued jobs into processing/, wherever a crash left them.
 
-        Raises FolderError; the jobs not yet claimed stay so, and this may be called again.
+        Returns which folders can't be claimed in now: what is missing there may be tried again.
         """
-        by_folder = groupby(jobs, key=lambda job: job.rules.directory)
-        for directory, group in by_folder:
-            with moves.translated(directory):
-                self._complete_in(directory, list(group))
+        by_folder: dict[Path, list[Job]] = {}
+        for job in jobs:
+            by_folder.setdefault(job.rules.directory, []).append(job)
+        failed = []
+        for directory, group in by_folder.items():
+            try:
+                with moves.translated(directory):
+                    self._complete_in(directory, group)
+            except errors.FolderError as error:
+                failed.append(error)
         self._claimed()
+        return failed
 
-    def _complete_in(self, directory: Path, jobs: list[Job]) -> None:
+    def _complete_in(self, directory: Path, jobs: Sequence[Job]) -> None:
         claims.make_places(directory, self._instance, [job.id for job in jobs])
         there: list[Job] = []
-        sources = {job.source.parent for job in jobs}
         try:
             for job in jobs:
                 if self._bring(job):
                     there.append(job)
                     moves.sync(claims.place(directory, self._instance, job.id))
         finally:
-            for folder in sources:
+            # Those that are there count, whatever happened to one behind them.
+            for folder in {job.source.parent for job in jobs}:
                 moves.sync(folder)
-            stored = self._journal.jobs.claimed(there, self._clock.now()) if there else []
-        for job in stored:
-            self._recorder.tell(JobEvent(name="job.claimed", job=job))
+            for job in self._journal.jobs.claimed(there, self._clock.now()) if there else []:
+                self._recorder.tell(JobEvent(name="job.claimed", job=job))
 
     def _bring(self, job: Job) -> bool:
         """Return whether the file is in its place; end the job if it is nowhere."""

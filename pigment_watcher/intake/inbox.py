@@ -44,6 +44,7 @@ class Inbox:
     def __init__(self, directory: Path, routes: Sequence[Route]) -> None:
         self.directory = directory
         self.routes = tuple(routes)
+        self._ours = {claims.PROCESSING, *_names_below(directory, self.routes)}
         self.scanned_at: float | None = None
         self.scan_s = 0.0
         self._sightings: dict[str, settle.Sighting] = {}
@@ -52,11 +53,6 @@ class Inbox:
         self._odd: list[Oddity] = []
         #: Routes that would take the same file, and the first such file.
         self.contested: dict[tuple[str, ...], str] = {}
-
-    @property
-    def quiet_s(self) -> float:
-        """The shortest quiet period of the folder's routes."""
-        return min(route.rules.quiet_s for route in self.routes)
 
     @property
     def scan_every_s(self) -> float:
@@ -82,8 +78,8 @@ class Inbox:
                     continue
                 if stat.S_ISREG(found.st_mode):
                     seen[entry.name] = claims.fingerprint(found)
-                elif (why := _oddity(found.st_mode)) is not None:
-                    odd.append(Oddity(entry.name, why))
+                elif entry.name not in self._ours:
+                    odd.append(Oddity(entry.name, _oddity(found.st_mode)))
         self._sightings = settle.observe(self._sightings, seen, monotonic)
         self._takers = {name: self._takers[name] for name in seen}
         self._unclaimed, self._odd = unclaimed, odd
@@ -109,8 +105,11 @@ class Inbox:
         return frozenset(self._sightings)
 
     def look_again(self, name: str, monotonic: float) -> None:
-        """Begin anew with a file that changed in the last moment."""
-        found = claims.look(self.directory / name)
+        """Begin anew with a file that changed in the last moment, or can't be looked at now."""
+        try:
+            found = claims.look(self.directory / name)
+        except OSError:  # the folder's next scan says what is wrong with it
+            found = self._sightings[name].fingerprint
         if found is None:
             self.forget(name)
         else:
@@ -141,7 +140,15 @@ class Inbox:
         return takers[0]
 
 
-def _oddity(mode: int) -> str | None:
+def _names_below(directory: Path, routes: Sequence[Route]) -> Iterator[str]:
+    """Return by which names done/ and failed/ are reached where they lie below the inbox."""
+    for route in routes:
+        for folder in (route.rules.done, route.rules.failed):
+            if folder.is_relative_to(directory):
+                yield folder.relative_to(directory).parts[0]
+
+
+def _oddity(mode: int) -> str:
     return next(
         (f"this is {what}" for is_kind, what in _KINDS if is_kind(mode)),
         "this is no regular file",

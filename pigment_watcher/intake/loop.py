@@ -49,7 +49,7 @@ class Intake:
         self._scanned = scanned
         self._wake = threading.Event()
         self._stop = threading.Event()
-        # Guards what other threads tell: hints, drained lanes, new routes.
+        # Guards what other threads tell: hints, drained lanes, new routes, open claims.
         self._told = threading.Lock()
         self._dirty: set[Path] = set()
         self._drained: dict[str, int] = {}
@@ -59,6 +59,7 @@ class Intake:
         self._left_over: set[str] = set()
         # Whether the journal may know claims that were not completed: at the start, after trouble.
         self._doubtful = True
+        self._busy = False
         self._said: dict[Path, dict[str, ConditionKind]] = {}
         self._contested: set[tuple[str, ...]] = set()
         self._stuck: set[str] = set()
@@ -94,6 +95,12 @@ class Intake:
         """Wait until no file is claimed any more for routes that were replaced."""
         return self._clock.wait(self._routes_taken, seconds)
 
+    def claim_again(self) -> None:
+        """Say that the journal knows jobs whose files are not in processing/ yet."""
+        with self._told:
+            self._doubtful = True
+        self._wake.set()
+
     def stop(self) -> None:
         """End the loop after the file at hand."""
         self._stop.set()
@@ -102,7 +109,9 @@ class Intake:
     @property
     def first_files_open(self) -> bool:
         """Whether a file of the first scan still waits to be claimed."""
-        return not self.first_scan_over.is_set() or bool(self._first) or self._doubtful
+        return not self.first_scan_over.is_set() or bool(
+            self._first or self._doubtful or self._stuck
+        )
 
     # ---------------------------------------------------------------- the thread
 
@@ -111,15 +120,24 @@ class Intake:
         try:
             while not self._stop.is_set():
                 self._heartbeats.promise(self.name, ROUND_S)
-                try:
-                    wait_s = self.round()
-                except errors.JournalBusy as error:
-                    self._doubtful = True
-                    self._recorder.announce("journal.busy", "warning", detail=str(error))
-                    wait_s = LONGEST_WAIT_S
-                self._rest(wait_s)
+                self._rest(self._patient_round())
         finally:
             self._heartbeats.retire(self.name)
+
+    def _patient_round(self) -> float:
+        """Do a round; while the journal can't be written, say so once and try again."""
+        try:
+            wait_s = self.round()
+        except errors.JournalBusy as error:
+            self._doubtful = True
+            if not self._busy:
+                self._recorder.announce("journal.busy", "warning", detail=str(error))
+            self._busy = True
+            return LONGEST_WAIT_S
+        if self._busy:
+            self._recorder.announce("journal.writable")
+        self._busy = False
+        return wait_s
 
     def round(self) -> float:
         """Look where it is due, claim what is complete, and return how long to wait."""
@@ -161,6 +179,8 @@ class Intake:
             self._inboxes[directory] = known if known and same else Inbox(directory, group)
         for directory in before.keys() - by_folder.keys():
             self._unsay(directory, {})
+            self._recorder.end(ConditionKind.FOLDER_LOST, str(directory))
+            self._first = {path for path in self._first if path.parent != directory}
 
     # ---------------------------------------------------------------- looking
 
@@ -191,10 +211,19 @@ class Intake:
             self._recorder.end(ConditionKind.FOLDER_LOST, str(inbox.directory))
             self._claimer.keep_alive(inbox.directory)
             self._report(inbox, began)
-            if first and not self.first_scan_over.is_set():
-                self._first |= {inbox.directory / name for name in inbox.names()}
+            self._note_first(inbox, first=first)
         inbox.scanned_at = self._clock.monotonic()
         inbox.scan_s = inbox.scanned_at - began
+
+    def _note_first(self, inbox: Inbox, *, first: bool) -> None:
+        """Remember the files of the first scan, as long as they are there."""
+        there = {inbox.directory / name for name in inbox.names()}
+        if first and not self.first_scan_over.is_set():
+            self._first |= there
+        else:
+            self._first = {
+                path for path in self._first if path.parent != inbox.directory or path in there
+            }
 
     def _report(self, inbox: Inbox, monotonic: float) -> None:
         """Say once what is not taken, and once that it is no more so."""
@@ -210,34 +239,46 @@ class Intake:
             )
 
     def _say(self, path: Path, kind: ConditionKind, why: str) -> None:
-        self._said.setdefault(path.parent, {})[path.name] = kind
-        self._recorder.begin(Begin(kind=kind, subject=_shown(path), detail=why))
+        said = self._said.setdefault(path.parent, {})
+        if said.get(path.name) is not kind:
+            self._unsay_one(path)
+            said[path.name] = kind
+            self._recorder.begin(Begin(kind=kind, subject=_shown(path), detail=why))
 
     def _unsay(self, directory: Path, odd: dict[str, str]) -> None:
         """End what was said of names that are there no more; those unreadable are tried again."""
-        said = self._said.get(directory, {})
         inbox = self._inboxes.get(directory)
         still = odd.keys() | (inbox.names() if inbox else frozenset())
-        for name in said.keys() - still:
-            self._recorder.end(said.pop(name), _shown(directory / name))
+        for name in self._said.get(directory, {}).keys() - still:
+            self._unsay_one(directory / name)
+
+    def _unsay_one(self, path: Path) -> None:
+        kind = self._said.get(path.parent, {}).pop(path.name, None)
+        if kind is not None:
+            self._recorder.end(kind, _shown(path))
 
     # ---------------------------------------------------------------- claiming
 
     def _claim(self) -> None:
-        if self._doubtful and not self._complete_doubtful():
-            return
+        if self._doubtful or self._stuck:
+            self._complete_doubtful()
         while not self._stop.is_set():
             chosen = self._next_batch()
             if not chosen:
                 return
             checked = [candidate for candidate in chosen if self._check(candidate)]
-            if checked and not self._claim_checked(checked):
-                return
+            if checked:
+                self._claim_checked(checked)
 
     def _next_batch(self) -> list[Candidate]:
         monotonic = self._clock.monotonic()
+        # Where a claim failed, the journal knows files that still lie in the inbox: none is
+        # claimed there before those are, or one would be claimed twice.
         complete = [
-            candidate for inbox in self._inboxes.values() for candidate in inbox.complete(monotonic)
+            candidate
+            for inbox in self._inboxes.values()
+            if str(inbox.directory) not in self._stuck
+            for candidate in inbox.complete(monotonic)
         ]
         if not complete:
             return []
@@ -266,37 +307,32 @@ class Intake:
             return False
         return True
 
-    def _claim_checked(self, candidates: list[Candidate]) -> bool:
-        """Return whether all went well; if not, the rows are there and are completed later."""
-        went_well = self._trying(lambda: self._claimer.claim(candidates))
+    def _claim_checked(self, candidates: list[Candidate]) -> None:
+        """Claim; where that fails the rows are there, and are completed later."""
+        failed = self._claimer.claim(candidates)
         for candidate in candidates:
-            inbox = self._inboxes[candidate.source.parent]
-            inbox.forget(candidate.source.name)
-            kind = self._said.get(inbox.directory, {}).pop(candidate.source.name, None)
-            if kind is not None:
-                self._recorder.end(kind, _shown(candidate.source))
+            self._inboxes[candidate.source.parent].forget(candidate.source.name)
+            self._unsay_one(candidate.source)
         self._first -= {candidate.source for candidate in candidates}
-        return went_well
+        self._begin_stuck(failed)
 
-    def _complete_doubtful(self) -> bool:
-        jobs = self._recorder.journal.jobs.unclaimed()
-        self._doubtful = not self._trying(lambda: self._claimer.complete(jobs))
-        return not self._doubtful
-
-    def _trying(self, claim: Callable[[], None]) -> bool:
-        """Return whether a claim went well; say once when claims begin to fail, and when not."""
-        try:
-            claim()
-        except errors.FolderError as error:
-            self._doubtful = True
-            stuck = Begin(kind=ConditionKind.CLAIM_STUCK, subject=error.folder, detail=str(error))
-            self._recorder.begin(stuck)
-            self._stuck.add(error.folder)
-            return False
-        for folder in self._stuck:
+    def _complete_doubtful(self) -> None:
+        with self._told:
+            self._doubtful = False
+        failed = self._claimer.complete(self._recorder.journal.jobs.unclaimed())
+        for folder in self._stuck - {error.folder for error in failed}:
             self._recorder.end(ConditionKind.CLAIM_STUCK, folder)
-        self._stuck.clear()
-        return True
+            self._stuck.discard(folder)
+        self._begin_stuck(failed)
+
+    def _begin_stuck(self, failed: Sequence[errors.FolderError]) -> None:
+        """Say of each folder once that claims begin to fail in it."""
+        for error in failed:
+            if error.folder not in self._stuck:
+                self._stuck.add(error.folder)
+                self._recorder.begin(
+                    Begin(kind=ConditionKind.CLAIM_STUCK, subject=error.folder, detail=str(error))
+                )
 
     def _wait_s(self) -> float:
         monotonic = self._clock.monotonic()

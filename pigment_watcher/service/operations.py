@@ -1,12 +1,13 @@
 """What operators ask for, done by the service: only it steps jobs."""
 
+import contextlib
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from pigment_watcher import __version__, errors, reasons
 from pigment_watcher.clock import Clock
 from pigment_watcher.files import claims, moves, names
-from pigment_watcher.intake import Claimer
 from pigment_watcher.journal import Command
 from pigment_watcher.model import ConditionKind, Job, Outcome, Route, State
 from pigment_watcher.policy import lanes, transitions
@@ -17,6 +18,9 @@ from pigment_watcher.service.recovery import Recovery
 #: An instance that did not show itself for so many seconds counts as dead.
 DEAD_AFTER_S = 900.0
 
+#: A job's number; longer ones are no number that the journal can hold.
+_NUMBER = re.compile(r"[0-9]{1,18}")
+
 _NO_FILE = frozenset({Outcome.GONE, Outcome.RETURNED})
 
 
@@ -24,12 +28,17 @@ class Operations:
     """Acts on commands; each returns a sentence for whoever asked, or raises RequestRefused."""
 
     def __init__(
-        self, recorder: Recorder, clock: Clock, claimer: Claimer, recovery: Recovery
+        self,
+        recorder: Recorder,
+        clock: Clock,
+        claim_again: Callable[[], None],
+        recovery: Recovery,
     ) -> None:
         self._recorder = recorder
         self._journal = recorder.journal
         self._clock = clock
-        self._claimer = claimer
+        # Only the intake claims: two threads over one file would each find it gone.
+        self._claim_again = claim_again
         self._recovery = recovery
         self._routes: dict[str, Route] = {}
 
@@ -64,9 +73,9 @@ class Operations:
             return False, f"this version knows no command {command.name!r}"
         try:
             return True, act(command.asked_by, **command.arguments)
-        except (errors.OperatorError, errors.FileError) as error:
-            if isinstance(error, errors.JournalError):
-                raise
+        except errors.JournalError:
+            raise
+        except (errors.OperatorError, errors.FileError, OSError) as error:
             return False, str(error)
 
     # ---------------------------------------------------------------- retry
@@ -86,18 +95,21 @@ class Operations:
                 " History in Pigment first; if it is not there, or a second import is"
                 " harmless, say retry --even-if-imported"
             )
-        path = self._failed_file(job)
-        retried = self._queue_again(job, path, route, asked_by)
-        self._remark_reason(job, path, retried)
+        again = self._again(job, route, asked_by)
+        (retried,) = self._journal.jobs.add([again], event="job.retried")
+        self._claim_again()
+        self._remark_reason(job, again.source, retried)
         return f"job {retried.id}: {job.name} is back at the head of its lane"
 
     def _failed_job(self, what: str) -> Job:
         """Find the failed job that a number, a name or a path means."""
-        found = self._journal.jobs.get(int(what)) if what.isdecimal() else None
+        found = self._journal.jobs.get(int(what)) if _NUMBER.fullmatch(what) else None
         candidates = [found] if found is not None else self._journal.jobs.of_file(what)
         if not candidates:
             raise errors.RequestRefused(f"{what}: the journal knows no such job or file")
-        failed = [job for job in candidates if job.state is State.FAILED]
+        failed = [
+            job for job in candidates if job.state is State.FAILED and job.outcome not in _NO_FILE
+        ]
         job = (failed or candidates)[0]
         if job.state is not State.FAILED or job.outcome in _NO_FILE:
             state = job.outcome.value if job.outcome else job.state.value
@@ -111,25 +123,21 @@ class Operations:
                 )
         return job
 
-    def _failed_file(self, job: Job) -> Path:
-        if job.target is None or claims.look(job.target) is None:
+    def _again(self, job: Job, route: Route, asked_by: str) -> Job:
+        """Return the new job of a failed one's file, as that lies there now."""
+        fingerprint = None if job.target is None else claims.look(job.target)
+        if job.target is None or fingerprint is None:
             raise errors.RequestRefused(
                 f"job {job.id}: its file is no longer at {job.target}; drop it into the inbox"
                 " instead"
             )
-        return job.target
-
-    def _queue_again(self, job: Job, path: Path, route: Route, asked_by: str) -> Job:
         now = self._clock.now()
-        fingerprint = claims.look(path)
-        if fingerprint is None:
-            raise errors.FileVanished(f"{path}: it is no longer there")
-        again = Job(
+        return Job(
             id=0,
             route=route.name,
             configuration_id=route.configuration_id,
             rules=route.rules,
-            source=path,
+            source=job.target,
             name=job.name,
             fingerprint=fingerprint,
             state=State.QUEUED,
@@ -142,16 +150,13 @@ class Operations:
             asked_by=asked_by,
             version=__version__,
         )
-        added = self._journal.jobs.add([again], event="job.retried")
-        self._claimer.complete(added)
-        return added[0]
 
     def _remark_reason(self, job: Job, path: Path, retried: Job) -> None:
         """Say in the old reason file that the file is no longer here."""
         reason = path.with_name(names.beside(path.name, names.REASON))
-        if claims.look(reason) is None:
-            return
-        with moves.translated(reason.parent):
+        with contextlib.suppress(OSError):  # the file is put back, whatever the text says
+            if claims.look(reason) is None:
+                return
             remarked = reasons.put_back(reason.read_bytes(), retried, self._clock.now())
             moves.replace_own(reason, remarked, f"pigment-watcher-{job.id}")
 
@@ -201,5 +206,5 @@ class Operations:
         for folder in there:
             with moves.translated(folder):
                 closed += self._recovery.adopt(folder, instance)
-            self._recovery.look_for_orphans(folder)
+                self._recovery.report_others(folder)
         return f"{len(closed)} file(s) of {instance} are now in failed/, as unsure"

@@ -9,7 +9,7 @@ from pigment_watcher.files import claims, moves
 from pigment_watcher.journal import Journal
 from pigment_watcher.model import ConditionKind, Job, Route, State
 from pigment_watcher.policy import lanes, pushes, verdicts
-from pigment_watcher.policy.decisions import Begin, ended
+from pigment_watcher.policy.decisions import Begin, ended, replaced
 from pigment_watcher.recorder import Recorder
 
 #: Conditions that the first scan finds again if they still hold.
@@ -21,6 +21,9 @@ _FOUND_AGAIN = (
     ConditionKind.ORPHANS,
 )
 
+#: Seconds within which an orphan is brought to where its job expects it.
+MOVE_S = 300.0
+
 
 def begin_instance(journal: Journal, folders: Collection[Path]) -> str:
     """Count a start and return the instance; an older copy of a journal gets a new one.
@@ -30,10 +33,17 @@ def begin_instance(journal: Journal, folders: Collection[Path]) -> str:
     """
     identity = journal.identity
     instance, before = identity.instance, identity.starts
-    if instance and any(claims.read_starts(folder, instance) > before for folder in folders):
+    if instance and any(_starts(folder, instance) > before for folder in folders):
         identity.mint()
     identity.count_start()
     return identity.instance
+
+
+def _starts(folder: Path, instance: str) -> int:
+    try:
+        return claims.read_starts(folder, instance)
+    except OSError:  # a lost share tells nothing; its scan says so
+        return 0
 
 
 def mark_folder(folder: Path, journal: Journal) -> None:
@@ -75,25 +85,29 @@ class Recovery:
     def look_for_orphans(self, folder: Path) -> None:
         """Find files in processing/ that no job knows: ours are ended, others are reported.
 
-        Raises FolderError, JournalError.
+        Only before anything is claimed in the folder. Raises FolderError, JournalError.
         """
-        own = self._journal.identity.instance
         with moves.translated(folder):
-            self.adopt(folder, own)
-            for instance in claims.instances(folder):
-                files = [] if instance == own else claims.claimed(folder, instance)
-                subject = str(folder / claims.PROCESSING / instance)
-                if files:
-                    detail = (
-                        f"{len(files)} file(s) of another instance: a second service on this"
-                        " folder, or a lost journal; if nothing runs there any more, say"
-                        f" pigment-watcher close-orphans {instance}"
-                    )
-                    self._recorder.begin(
-                        Begin(kind=ConditionKind.ORPHANS, subject=subject, detail=detail)
-                    )
-                else:
-                    self._recorder.end(ConditionKind.ORPHANS, subject)
+            self.adopt(folder, self._journal.identity.instance)
+            self.report_others(folder)
+
+    def report_others(self, folder: Path) -> None:
+        """Say which other instances have files in a folder. Raises OSError, JournalError."""
+        for instance in claims.instances(folder):
+            own = instance == self._journal.identity.instance
+            files = [] if own else claims.claimed(folder, instance)
+            subject = str(folder / claims.PROCESSING / instance)
+            if files:
+                detail = (
+                    f"{len(files)} file(s) of another instance: a second service on this"
+                    " folder, or a lost journal; if nothing runs there any more, say"
+                    f" pigment-watcher close-orphans {instance}"
+                )
+                self._recorder.begin(
+                    Begin(kind=ConditionKind.ORPHANS, subject=subject, detail=detail)
+                )
+            else:
+                self._recorder.end(ConditionKind.ORPHANS, subject)
 
     def adopt(self, folder: Path, instance: str) -> list[Job]:
         """End the files of an instance that no job knows as unsure, and return their jobs."""
@@ -126,10 +140,17 @@ class Recovery:
             priority=lanes.AS_IT_CAME,
             version=__version__,
         )
+        # The end is stored before the file lies in a job's place, or a crash in between would
+        # leave a job to push. Until it lies there no worker may look for it.
+        end = replaced(
+            ended(verdicts.orphan(), self._recorder.surroundings(job, self._host, 0.0)),
+            due_at=now + MOVE_S,
+        )
+        with self._journal.writing():
+            (added,) = self._journal.jobs.add([job], event="job.orphan_found")
+            closed = self._recorder.decide(added, end)
         own = self._journal.identity.instance
-        (added,) = self._journal.jobs.add([job], event="job.orphan_found")
-        claims.make_places(folder, own, [added.id])
-        moves.move(path, claims.path(folder, own, added.id, added.name), str(added.id))
+        claims.make_places(folder, own, [closed.id])
+        moves.move(path, claims.path(folder, own, closed.id, closed.name), str(closed.id))
         claims.drop_place(path.parent)
-        around = self._recorder.surroundings(added, self._host, 0.0)
-        return self._recorder.decide(added, ended(verdicts.orphan(), around))
+        return self._journal.jobs.move(closed, State.ARCHIVING, at=now, due_at=now)

@@ -107,7 +107,7 @@ class Service:
         )
         self._observer = Observer(self._intake.look)
         self._recovery = Recovery(recorder, clock, settings.routes, settings.host)
-        self._operations = Operations(recorder, clock, claimer, self._recovery)
+        self._operations = Operations(recorder, clock, self._intake.claim_again, self._recovery)
         self._reloading = Reloading(recorder, clock, desk)
         self._office = Office(
             desk=desk,

@@ -1,0 +1,41 @@
+"""A clock that stands still until a test moves it."""
+
+import threading
+
+from pigment_watcher.clock import Clock
+
+#: Where every such clock begins, in seconds since 1970.
+BEGIN = 1_800_000_000.0
+
+
+class FakeClock(Clock):
+    """Time as the test sets it; whoever waits moves it on at once."""
+
+    def __init__(self, now: float = BEGIN) -> None:
+        super().__init__()
+        self._now = now
+        #: So much time passes with every look at the monotonic clock.
+        self.tick_s = 0.0
+
+    def now(self) -> float:
+        """Return the seconds since 1970."""
+        return self._now
+
+    def monotonic(self) -> float:
+        """Return the seconds since the clock began, and a thousand."""
+        self._now += self.tick_s
+        return self._now - BEGIN + 1000.0
+
+    def wait(self, event: threading.Event, seconds: float) -> bool:
+        """Move on by the whole wait, unless the event is set already."""
+        if not event.is_set():
+            self.advance(seconds)
+        return event.is_set()
+
+    def advance(self, seconds: float) -> None:
+        """Move on."""
+        self._now += max(0.0, seconds)
+
+    def move_to(self, now: float) -> None:
+        """Move on to a time, never back."""
+        self._now = max(self._now, now)
