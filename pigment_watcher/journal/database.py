@@ -131,11 +131,7 @@ class Database:
             raise
         except sqlite3.Error as error:
             if _is(error, _DAMAGED):
-                raise errors.JournalDamaged(
-                    f"{_told(self.file, error)}: the journal is damaged; move it aside and put"
-                    " a backup in its place, or start without it and look at what is left in"
-                    " the processing/ folders"
-                ) from error
+                raise _damaged(self.file, str(error)) from error
             if _is(error, _WAIT):
                 raise errors.JournalBusy(_told(self.file, error)) from error
             raise
@@ -200,10 +196,15 @@ def _create(file: Path) -> None:
 def _check(file: Path, connection: sqlite3.Connection) -> None:
     answer = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
     if answer != "ok":
-        raise errors.JournalDamaged(
-            f"{file}: the journal is damaged ({answer}); move it aside and put a backup in its"
-            " place, or start without it and look at what is left in the processing/ folders"
-        )
+        raise _damaged(file, answer)
+
+
+def _damaged(file: Path, what: str) -> errors.JournalDamaged:
+    return errors.JournalDamaged(
+        f"{file}: the journal is damaged ({' '.join(what.split())}); move it aside and put a"
+        " backup in its place, or start without it and look at what is left in the processing/"
+        " folders"
+    )
 
 
 def _migrations() -> list[str]:
