@@ -33,17 +33,10 @@ def begin_instance(journal: Journal, folders: Collection[Path]) -> str:
     """
     identity = journal.identity
     instance, before = identity.instance, identity.starts
-    if instance and any(_starts(folder, instance) > before for folder in folders):
+    if instance and any(claims.read_starts(folder, instance) > before for folder in folders):
         identity.mint()
     identity.count_start()
     return identity.instance
-
-
-def _starts(folder: Path, instance: str) -> int:
-    try:
-        return claims.read_starts(folder, instance)
-    except OSError:  # a lost share tells nothing; its scan says so
-        return 0
 
 
 def mark_folder(folder: Path, journal: Journal) -> None:

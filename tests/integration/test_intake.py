@@ -4,6 +4,7 @@ import os
 import shutil
 import socket
 import stat
+import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, nullcontext, suppress
@@ -29,6 +30,7 @@ from rig_fixtures import (
 )
 
 from pigment_watcher.clock import Clock
+from pigment_watcher.files import claims
 from pigment_watcher.model import ConditionKind, Order, Outcome, State
 
 
@@ -473,6 +475,33 @@ def test_a_claim_that_fails_leaves_rows_that_are_completed_later_and_never_doubl
         assert all(one.claimed_path(job).read_text() == ROWS for job in one.all_jobs())
         assert one.ear.told(ConditionKind.CLAIM_STUCK) == [True, False]
         assert sorted(one.ear.named("job.claimed")) == ["a.csv", "b.csv"]
+
+
+@needs_root
+def test_a_file_that_another_program_holds_is_taken_when_it_lets_go(one: Rig) -> None:
+    path = one.put("a.csv")
+    subprocess.run(["mount", "--bind", path, path], check=True)  # a rename says: busy
+    one.take_in()
+    one.look()
+    assert {job.outcome for job in one.all_jobs()} == {Outcome.RETURNED}
+    subprocess.run(["umount", path], check=True)
+    one.take_in()
+    assert one.claimed_path(one.all_jobs()[-1]).read_text() == ROWS
+
+
+def test_a_file_that_vanishes_at_the_very_rename_is_gone(
+    one: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = claims.take
+
+    def take_late(source: Path, to: Path) -> None:
+        source.unlink()
+        real(source, to)
+
+    monkeypatch.setattr(claims, "take", take_late)
+    one.take_in("a.csv")
+    assert one.job().outcome is Outcome.GONE
+    assert not one.claimed_path(one.job()).parent.exists()
 
 
 def test_a_folder_that_can_not_be_claimed_in_does_not_stop_the_others(tmp_path: Path) -> None:
