@@ -1,5 +1,6 @@
 """What the first and last bytes of a file tell: text with rows, or something to refuse."""
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -9,24 +10,38 @@ from pigment_watcher.policy import verdicts
 #: How many bytes from the begin, and from the end, of a file are looked at, at a time.
 BLOCK = 64 * 1024
 
-_UTF16 = (b"\xff\xfe", b"\xfe\xff")
-_UTF32 = (b"\xff\xfe\x00\x00", b"\x00\x00\xfe\xff")
-_FIELD_ENDS = b",;\t|\n\r"
+#: What a text that begins so is written in; where UTF-8 has other bytes than ASCII plays no part.
+_MARKS = (
+    (b"\xff\xfe\x00\x00", "utf-32-le"),
+    (b"\x00\x00\xfe\xff", "utf-32-be"),
+    (b"\xff\xfe", "utf-16-le"),
+    (b"\xfe\xff", "utf-16-be"),
+    (b"\xef\xbb\xbf", "latin-1"),
+)
+#: What a text with NULs and no such mark may be written in.
+_WIDE = ("latin-1", "utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be")
+
+_FIELD = rb'(?: "(?:[^"]|"")*+"(?=[,;\t|\r\n]|\Z) | [^,;\t|\r\n]*+ )'
+#: The first line. A line end between quotes belongs to it, but only where they enclose a field:
+#: a lone quote would swallow all that follows.
+_HEADER = re.compile(rb"%b (?: [,;\t|] %b )*+" % (_FIELD, _FIELD), re.VERBOSE)
+_LINE_END = re.compile(rb"[\r\n]")
 
 _SAVE_AS_CSV = "Open it in Excel, choose File > Save As > CSV, and drop the saved file instead."
 _UNPACK = "Unpack it and drop the CSV files that are in it instead."
+_EXPORT = "Export the figures as CSV and drop that file instead."
 
 #: What the first bytes of a file that is no text give away: (first bytes, what it is, advice).
-_SIGNATURES: tuple[tuple[bytes, str, str], ...] = (
-    (b"\xd0\xcf\x11\xe0", "an old Excel workbook (.xls)", _SAVE_AS_CSV),
-    (b"\x1f\x8b", "a gzip archive (.gz)", _UNPACK),
+_SIGNATURES: tuple[tuple[bytes | tuple[bytes, ...], str, str], ...] = (
+    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an old Excel workbook (.xls)", _SAVE_AS_CSV),
+    (b"\x1f\x8b\x08", "a gzip archive (.gz)", _UNPACK),
     (b"7z\xbc\xaf\x27\x1c", "a 7-Zip archive (.7z)", _UNPACK),
-    (b"Rar!", "a RAR archive (.rar)", _UNPACK),
-    (b"BZh", "a bzip2 archive (.bz2)", _UNPACK),
+    (b"Rar!\x1a\x07", "a RAR archive (.rar)", _UNPACK),
+    (tuple(b"BZh%d1AY&SY" % level for level in range(1, 10)), "a bzip2 archive (.bz2)", _UNPACK),
     (b"\xfd7zXZ\x00", "an xz archive (.xz)", _UNPACK),
     (b"\x28\xb5\x2f\xfd", "a zstd archive (.zst)", _UNPACK),
-    (b"%PDF-", "a PDF document", "Export the figures as CSV and drop that file instead."),
-    (b"PAR1", "a Parquet file", "Export the figures as CSV and drop that file instead."),
+    (b"%PDF-", "a PDF document", _EXPORT),
+    (b"PAR1\x15", "a Parquet file", _EXPORT),
 )
 _ZIP = (b"PK\x03\x04", b"PK\x05\x06")
 _WORKBOOK_PARTS = (b"xl/", b"[Content_Types].xml", b"_rels/", b"docProps/")
@@ -44,7 +59,7 @@ class Sample:
 
 def refusal(sample: Sample, *, allow_empty: bool) -> Verdict | None:
     """Return why a file must not be pushed, or None."""
-    if sample.size > 0 and (verdict := _no_text(sample.head)) is not None:
+    if (verdict := _no_text(sample.head)) is not None:
         return verdict
     if _ends_in_nul(sample):
         return verdicts.invalid(
@@ -54,13 +69,14 @@ def refusal(sample: Sample, *, allow_empty: bool) -> Verdict | None:
         )
     if allow_empty:
         return None
-    if sample.size == 0 or not _text(sample.head).strip():
+    encodings = _encodings(sample.head)
+    if not any(_has_text(sample, encoding) for encoding in encodings):
         return verdicts.invalid(
             "The file is empty.",
             "Export it again and look at it before dropping it. If an empty file is meant, ask"
             " the administrator of this service for allow_empty.",
         )
-    if not _has_rows(sample):
+    if not any(_has_rows(sample, encoding) for encoding in encodings):
         return verdicts.invalid(
             "The file holds a header and no rows.",
             "Export it again and look at it before dropping it. If a file without rows is meant,"
@@ -85,62 +101,42 @@ def _not_a_csv(what: str, advice: str) -> Verdict:
 
 
 def _ends_in_nul(sample: Sample) -> bool:
-    """Count NULs at the end: in UTF-16 and UTF-32 the last character may hold some by right."""
+    """Count NULs at the end: where characters are wide, the last one may hold some by right."""
     count = len(sample.tail) - len(sample.tail.rstrip(b"\x00"))
-    if sample.head.startswith(_UTF32):
-        rightful = 3
-    elif sample.head.startswith(_UTF16) or b"\x00" in sample.head[:BLOCK].rstrip(b"\x00"):
-        rightful = 1
-    else:
-        rightful = 0
-    return count > rightful
+    marked = sample.head.startswith((b"\xff\xfe", b"\xfe\xff"))
+    is_wide = marked or b"\x00" in sample.head.rstrip(b"\x00")
+    return count > (3 if is_wide else 0)
 
 
-def _text(block: bytes) -> bytes:
-    """Return ASCII as it is in any encoding: without NULs and byte order marks."""
-    for mark in (*_UTF16, b"\xef\xbb\xbf"):
-        block = block.removeprefix(mark)
-    return block.replace(b"\x00", b"")
+def _encodings(head: bytes) -> tuple[str, ...]:
+    """Return all that a file may be written in, as far as it matters here."""
+    for mark, encoding in _MARKS:
+        if head.startswith(mark):
+            return (encoding,)
+    return _WIDE if b"\x00" in head else ("latin-1",)
 
 
-def _has_rows(sample: Sample) -> bool:
+def _has_text(sample: Sample, encoding: str) -> bool:
+    return any(block.strip() for block in _blocks(sample, encoding))
+
+
+def _has_rows(sample: Sample, encoding: str) -> bool:
     """Look for anything but blanks behind the first line."""
-    blocks = _blocks(sample)
-    first = next(blocks).lstrip(b"\r\n")
-    end = _header_end(first)
-    if end is None:
-        for block in blocks:
-            _, found, rest = block.partition(b"\n")
-            if found:
-                return bool(rest.strip()) or any(later.strip() for later in blocks)
-        return False
-    return bool(first[end:].strip()) or any(block.strip() for block in blocks)
+    blocks = _blocks(sample, encoding)
+    first = next((text for block in blocks if (text := block.lstrip(b"\r\n"))), b"")
+    rest = _HEADER.sub(b"", first, count=1)
+    if not rest:  # the first line is longer than a block
+        found = (_LINE_END.split(block, maxsplit=1) for block in blocks)
+        rest = next((parts[1] for parts in found if len(parts) > 1), b"")
+    return bool(rest.strip()) or any(block.strip() for block in blocks)
 
 
-def _header_end(text: bytes) -> int | None:
-    """Return where the first line ends; a line end within quotes does not count.
-
-    A lone quote would swallow all that follows: where quotes never close, they mean nothing.
-    """
-    in_quotes, previous, first_line_end = False, b"\n", None
-    for index in range(len(text)):
-        byte = text[index : index + 1]
-        if byte == b'"':
-            in_quotes = not in_quotes and previous in _FIELD_ENDS
-        elif byte in b"\r\n":
-            if not in_quotes:
-                return index + 1
-            first_line_end = first_line_end or index + 1
-        previous = byte
-    return first_line_end
-
-
-def _blocks(sample: Sample) -> Iterator[bytes]:
-    yield _text(sample.head)
-    offset = len(sample.head)
-    while offset < sample.size:
-        block = sample.read_at(offset)
-        if not block:
-            return
+def _blocks(sample: Sample, encoding: str) -> Iterator[bytes]:
+    """Read block by block: ASCII as it is, a question mark for every other character."""
+    marks = (mark for mark, _ in _MARKS if sample.head.startswith(mark))
+    block, offset = sample.head.removeprefix(next(marks, b"")), len(sample.head)
+    while block:
+        text = block.decode(encoding, "replace").encode("ascii", "replace")
+        yield text.replace(b"\x00", b"")
+        block = sample.read_at(offset) if offset < sample.size else b""
         offset += len(block)
-        yield _text(block)
