@@ -1,11 +1,8 @@
 """The command line: words for people, and exit codes."""
 
-from typing import NoReturn
-
-from pigment_watcher.cli.group import group
+from pigment_watcher.cli.group import root
 
 
-def main() -> NoReturn:
+def main() -> None:
     """Run the command that this process was started as, and exit."""
-    group.main(prog_name="pigment-watcher")
-    raise AssertionError("click exits by itself")
+    root.main(prog_name="pigment-watcher")

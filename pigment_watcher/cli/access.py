@@ -20,7 +20,7 @@ config_option = click.option(
     "--config",
     "file",
     metavar="FILE",
-    type=click.Path(path_type=Path),
+    type=click.Path(path_type=Path, readable=False),
     default=DEFAULT_CONFIG,
     envvar="PIGMENT_WATCHER_CONFIG",
     show_default=True,

@@ -83,7 +83,7 @@ class LiveShow(Show):
 
     def say(self, text: str) -> None:
         """Show a line above the table."""
-        self._console.print(show.printable(text), markup=False)
+        self._console.print(show.printable(text), markup=False, highlight=False)
 
     def step(self, name: str, step: str, outcome: Outcome | None) -> None:
         """Change the row of a file."""

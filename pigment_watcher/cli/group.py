@@ -105,5 +105,5 @@ class Group(click.Group):
     ),
 )
 @click.version_option(__version__, message="pigment-watcher %(version)s")
-def group() -> None:
+def root() -> None:
     """Stand for all commands."""

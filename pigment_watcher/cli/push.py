@@ -35,7 +35,7 @@ _NOT_KNOWN = "NOT KNOWN WHETHER IMPORTED - look before pushing it again"
     required=True,
     help="The ID of Pigment's import configuration.",
 )
-@click.argument("path", metavar="FILE", type=click.Path(path_type=Path))
+@click.argument("path", metavar="FILE", type=click.Path(path_type=Path, readable=False))
 def push(file: Path, path: Path, configuration_id: UUID) -> None:
     """Push a file, follow its import, and exit by its outcome."""
     settings = access.load(file, need_keys=True)
