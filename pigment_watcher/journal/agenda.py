@@ -200,7 +200,7 @@ class Agenda:
                 gates.lanes[subject] = max(gates.lanes.get(subject, 0.0), due_at)
             elif kind is ConditionKind.LANE_HELD:
                 gates.held[subject] = condition.job_id
-            elif kind is ConditionKind.ROUTE_PAUSED:
+            else:  # of _GATES only ROUTE_PAUSED is left
                 gates.paused.add(subject)
         return gates
 
