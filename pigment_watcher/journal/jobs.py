@@ -118,8 +118,8 @@ class Jobs:
         """Do not count the time since `seconds_from` against imports; None means every key."""
         with self._database.writing() as connection:
             connection.execute(
-                "UPDATE jobs SET deadline_from = deadline_from + :now"
-                " - max(:since, deadline_from)"
+                "UPDATE jobs SET deadline_from = deadline_from + :now - max(:since, deadline_from),"
+                " missing_since = missing_since + :now - max(:since, missing_since)"
                 " WHERE state = 'IMPORTING' AND deadline_from < :now"
                 " AND (:key IS NULL OR key = :key)",
                 {"now": now, "since": seconds_from, "key": key},

@@ -291,13 +291,24 @@ def test_the_suspicion_against_forbidden_files_of_a_key_is_taken_back(journal: J
 def test_time_without_answers_does_not_count_for_a_deadline(
     journal: Journal, key: str | None, since: float, deadline_from: float, moved_on: float
 ) -> None:
-    job = lead(journal, claim_one(journal), State.IMPORTING, deadline_from=deadline_from)
+    times = {"deadline_from": deadline_from, "missing_since": deadline_from}
+    job = lead(journal, claim_one(journal), State.IMPORTING, **times)
 
     journal.jobs.stretch_deadlines(key, since, now=200.0)
 
     found = journal.jobs.get(job.id)
     assert found is not None
-    assert found.deadline_from == moved_on
+    assert (found.deadline_from, found.missing_since) == (moved_on, moved_on)
+
+
+def test_an_import_that_was_never_missing_is_not_so_by_a_block(journal: Journal) -> None:
+    job = lead(journal, claim_one(journal), State.IMPORTING, deadline_from=50.0)
+
+    journal.jobs.stretch_deadlines(None, 100.0, now=200.0)
+
+    found = journal.jobs.get(job.id)
+    assert found is not None
+    assert found.missing_since is None
 
 
 @pytest.mark.parametrize(("lane", "due"), [(None, [5.0, 5.0, 1.0]), (LANE, [5.0, 9.0, 1.0])])
