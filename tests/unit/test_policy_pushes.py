@@ -136,7 +136,7 @@ def test_what_is_not_known_is_pushed_again_where_that_is_harmless(
     decision = pushed(answer, load_mode, retries=3, rejections=2, rejected_since=NOW - 50)
 
     assert (decision.state, decision.verdict) == (State.QUEUED, None)
-    assert waits(decision) == 16
+    assert (waits(decision), decision.detail) == (16, str(answer))
     assert decision.changes == {"retries": 4, "rejections": 3, "rejected_since": NOW - 50}
 
 
@@ -191,6 +191,7 @@ def test_a_host_that_can_not_be_reached_is_tried_without_end(retries: int) -> No
     assert (decision.state, decision.verdict) == (State.QUEUED, None)
     assert decision.due_at <= NOW + 300
     assert decision.changes == {"retries": retries + 1}
+    assert decision.detail == str(REFUSED_TO_CONNECT)
     unavailable = begun(decision)[ConditionKind.HOST_UNAVAILABLE]
     assert (unavailable.subject, unavailable.due_at) == (HOST, None)
     assert "connection refused" in unavailable.detail
@@ -229,7 +230,9 @@ def test_a_refused_key_is_blocked_until_a_probe_says_otherwise() -> None:
 def test_a_forbidden_push_is_probed_at_once_and_remembered() -> None:
     decision = pushed(said(403, excerpt="blocked by policy 7"))
 
-    assert begun(decision)[ConditionKind.KEY_IN_DOUBT].due_at == NOW
+    doubt = begun(decision)[ConditionKind.KEY_IN_DOUBT]
+    assert (doubt.due_at, doubt.detail) == (NOW, "the server answered 403: blocked by policy 7")
+    assert decision.due_at == NOW
     assert decision.changes == {"forbidden": True, "answer": "blocked by policy 7"}
 
 
@@ -259,7 +262,7 @@ def test_a_redirect_is_told_as_a_wrong_url_with_where_it_points_to() -> None:
     decision = pushed(said(308, location="https://elsewhere.example"))
 
     block = begun(decision)[ConditionKind.WRONG_URL]
-    assert (block.subject, block.due_at) == (HOST, NOW + 30)
+    assert (block.subject, block.due_at, decision.due_at) == (HOST, NOW + 30, NOW)
     assert "(308) to https://elsewhere.example: correct pigment.url and reload" in block.detail
 
 
@@ -336,6 +339,7 @@ def test_a_file_that_changed_while_it_was_sent_is_unsure(
     assert decision.verdict is not None
     assert decision.verdict.outcome is Outcome.UNSURE
     assert "changed while it was being sent" in decision.verdict.reason
+    assert decision.begins == pushed(answer, load_mode).begins
 
 
 def test_a_changed_file_that_was_taken_keeps_its_import_id() -> None:
@@ -371,7 +375,8 @@ def test_a_crash_while_sending_is_no_rejection_of_a_file_that_may_be_repeated(
     decision = pushes.after_crash(before, around(others_taken=True))
 
     assert (decision.state, decision.verdict) == (State.QUEUED, None)
-    assert decision.changes == {"retries": 1}
+    assert (waits(decision), decision.changes) == (2, {"retries": 1})
+    assert "service was interrupted" in decision.detail
     assert begun(decision).keys() == {ConditionKind.HOST_IN_DOUBT}
 
 
@@ -380,6 +385,7 @@ def test_a_file_that_vanished_before_it_was_sent_is_gone() -> None:
     decision = pushes.after_look(job(state=State.QUEUED), None, "a.csv: not there", NOW)
 
     assert (decision.state, decision.event) == (State.FAILED, "job.finished")
+    assert decision.detail == "a.csv: not there"
     assert decision.verdict is not None
     assert decision.verdict.outcome is Outcome.GONE
 
