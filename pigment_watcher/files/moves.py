@@ -116,8 +116,6 @@ def _copy(source: Path, target: Path, token: str) -> None:
     part = target.parent / part_name(token)
     with _reader(source) as reader, _fresh(part) as writer:
         shutil.copyfileobj(reader, writer, _COPY_BLOCK)
-        writer.flush()
-        os.fsync(writer.fileno())
     if not same_bytes(source, part):
         part.unlink()
         raise OSError(errno.EIO, "the copy differs from its source", os.fsdecode(part))
@@ -134,10 +132,21 @@ def _reader(path: Path) -> BinaryIO:
     return os.fdopen(os.open(path, flags), "rb")
 
 
-def _fresh(path: Path) -> BinaryIO:
-    """Open a new file; what an earlier trial left, or somebody's link, is removed first."""
+@contextlib.contextmanager
+def _fresh(path: Path) -> Iterator[BinaryIO]:
+    """Lend a new file and sync it; half of one is not left to fill a full disk.
+
+    What an earlier trial left there, or somebody's link, is removed first.
+    """
     path.unlink(missing_ok=True)
-    return path.open("xb")
+    with path.open("xb") as writer:
+        try:
+            yield writer
+            writer.flush()
+            os.fsync(writer.fileno())
+        except BaseException:
+            path.unlink(missing_ok=True)
+            raise
 
 
 def same_bytes(one: Path, other: Path) -> bool:
@@ -182,8 +191,6 @@ def _write_part(path: Path, data: bytes, token: str) -> Path:
     part = path.parent / part_name(token)
     with _fresh(part) as writer:
         writer.write(data)
-        writer.flush()
-        os.fsync(writer.fileno())
     return part
 
 

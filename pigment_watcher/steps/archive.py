@@ -37,8 +37,8 @@ def archive(job: Job, instance: str) -> str:
             _finish_copy(path, job.target)
         elif here:
             if _needs_reason(job):
-                _write_reason(job, job.target)
-            moves.move(path, job.target, _token(job))
+                _write_reason(job, job.target, instance)
+            moves.move(path, job.target, _token(job, instance))
     claims.drop_place(path.parent)
     return ""
 
@@ -53,9 +53,9 @@ def _needs_reason(job: Job) -> bool:
     return job.outcome not in transitions.GOOD and job.outcome is not Outcome.RETURNED
 
 
-def _write_reason(job: Job, target: Path) -> None:
+def _write_reason(job: Job, target: Path, instance: str) -> None:
     reason = target.with_name(names.beside(target.name, names.REASON))
-    moves.write_new(reason, reasons.text(job), _token(job))
+    moves.write_new(reason, reasons.text(job), _token(job, instance))
 
 
 def _finish_copy(path: Path, target: Path) -> None:
@@ -66,5 +66,6 @@ def _finish_copy(path: Path, target: Path) -> None:
     moves.sync(path.parent)
 
 
-def _token(job: Job) -> str:
-    return f"pigment-watcher-{job.id}"
+def _token(job: Job, instance: str) -> str:
+    """Two services may share a folder and number their jobs alike."""
+    return f"pigment-watcher-{instance}-{job.id}"
