@@ -320,6 +320,14 @@ def test_a_file_is_given_up_only_when_others_are_taken_meanwhile(
         assert "10 times in a row" in decision.verdict.reason
 
 
+def test_giving_up_a_file_does_not_end_the_doubt_about_the_host() -> None:
+    before = job(LoadMode.UPDATE, rejections=9, rejected_since=NOW - 900)
+    decision = pushes.after_push(before, LOST, around(others_taken=True))
+
+    assert decision.verdict is not None
+    assert begun(decision).keys() == {ConditionKind.HOST_IN_DOUBT}
+
+
 def test_the_first_rejection_starts_the_count_and_its_time() -> None:
     assert pushed(said(503)).changes == {"retries": 1, "rejections": 1, "rejected_since": NOW}
 
@@ -385,7 +393,7 @@ def test_a_file_that_vanished_before_it_was_sent_is_gone() -> None:
     decision = pushes.after_look(job(state=State.QUEUED), None, "a.csv: not there", NOW)
 
     assert (decision.state, decision.event) == (State.FAILED, "job.finished")
-    assert decision.detail == "a.csv: not there"
+    assert (decision.due_at, decision.detail) == (NOW, "a.csv: not there")
     assert decision.verdict is not None
     assert decision.verdict.outcome is Outcome.GONE
 
@@ -397,3 +405,4 @@ def test_a_file_that_changed_before_it_was_sent_settles_again() -> None:
 
     assert (decision.state, decision.event) == (State.QUEUED, "job.changed")
     assert (waits(decision), decision.changes) == (30, {"fingerprint": FOUND})
+    assert decision.detail == "a.csv: changed"
