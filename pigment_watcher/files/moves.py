@@ -162,14 +162,11 @@ def same_bytes(one: Path, other: Path) -> bool:
 
 def remove_copied(source: Path) -> None:
     """Remove a file whose verified copy is in place."""
-    for attempt in range(1, UNLINK_TRIES + 1):
-        try:
+    for _ in range(UNLINK_TRIES - 1):
+        with contextlib.suppress(OSError):
             source.unlink(missing_ok=True)
-        except OSError:
-            if attempt == UNLINK_TRIES:
-                raise
-        else:
             return
+    source.unlink(missing_ok=True)
 
 
 def write_new(path: Path, data: bytes, token: str) -> None:

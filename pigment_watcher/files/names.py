@@ -23,11 +23,14 @@ def free(folder: Path, name: str, now: float) -> Path:
 
     A taken name gets a suffix before its extension, in local time.
     """
-    for candidate in _candidates(name, now):
-        neighbours = (candidate, beside(candidate, REASON), beside(candidate, REPORT))
-        if not any(os.path.lexists(folder / neighbour) for neighbour in neighbours):
-            return folder / candidate
-    raise AssertionError("the candidates never end")
+    return folder / next(
+        candidate for candidate in _candidates(name, now) if not _is_taken(folder, candidate)
+    )
+
+
+def _is_taken(folder: Path, name: str) -> bool:
+    neighbours = (name, beside(name, REASON), beside(name, REPORT))
+    return any(os.path.lexists(folder / neighbour) for neighbour in neighbours)
 
 
 def _candidates(name: str, now: float) -> Iterator[str]:
