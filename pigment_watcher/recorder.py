@@ -145,6 +145,7 @@ class Recorder:
         if decision.verdict is not None:
             told += self._hold_or_free(job, now)
         if decision.state is not State.QUEUED:
+            told.append(self._end(End(ConditionKind.FILE_UNREADABLE, str(job.source)), now))
             told += self._forget_empty_lane(job, now)
         return [event for event in told if event is not None]
 

@@ -9,7 +9,15 @@ from pigment_watcher import errors
 from pigment_watcher.clock import Clock
 from pigment_watcher.heartbeat import Heartbeats
 from pigment_watcher.journal import Work
-from pigment_watcher.model import Condition, ConditionKind, Job, JobEvent, Outcome, State
+from pigment_watcher.model import (
+    Condition,
+    ConditionKind,
+    Fingerprint,
+    Job,
+    JobEvent,
+    Outcome,
+    State,
+)
 from pigment_watcher.pigment import Client
 from pigment_watcher.policy import delays, polls, probes, pushes, transitions
 from pigment_watcher.policy.decisions import Begin, Decision, Surroundings, ended, replaced
@@ -90,6 +98,7 @@ class Worker:
             return
         intent = _Intent(self._recorder, self._clock, job)
         client, destination = self._connected()
+        self._beat(destination.call_s)
         sending = push.Sending(
             client=client,
             api_key=destination.key(job.rules.key),
@@ -107,6 +116,9 @@ class Worker:
             case push.Invalid(verdict):
                 self._give_back(work)
                 self._conclude(job, ended(verdict, around))
+            case push.NotReady(errors.FileUnreadable() as problem, Fingerprint()):
+                self._give_back(work)
+                self._unreadable(job, problem)
             case push.NotReady(problem, found):
                 self._give_back(work)
                 self._conclude(job, pushes.after_look(job, found, str(problem), around.now))
@@ -218,29 +230,14 @@ class Worker:
         stuck = Begin(kind=ConditionKind.ARCHIVE_STUCK, subject=error.folder, detail=str(error))
         self._patiently(lambda: self._recorder.begin(stuck, job.id))
 
-    def _unreadable(self, job: Job, error: errors.FolderError) -> None:
+    def _unreadable(self, job: Job, error: errors.PigmentWatcherError) -> None:
         """The claimed file can't be read now: nothing was sent, or nobody knows."""
         around = self._surroundings(job)
         if job.state is State.PUSHING:
-            self._conclude(job, pushes.after_push(job, errors.NotKnown(str(error)), around))
-            return
-        due_at = around.now + delays.growing(delays.PUSH_RETRY_S, job.retries, around.chance)
-        lost = Begin(
-            kind=ConditionKind.FOLDER_LOST,
-            subject=str(job.rules.directory),
-            detail=str(error),
-        )
-        self._conclude(
-            job,
-            Decision(
-                state=State.QUEUED,
-                due_at=due_at,
-                event="job.push_postponed",
-                detail=str(error),
-                changes={"retries": job.retries + 1},
-                begins=(lost,),
-            ),
-        )
+            decision = pushes.after_push(job, errors.NotKnown(str(error)), around)
+        else:
+            decision = pushes.after_unreadable(job, str(error), around)
+        self._conclude(job, decision)
 
     def _give_back(self, work: Work) -> None:
         if work.slot is not None:
