@@ -58,10 +58,16 @@ def push(job: Job, instance: str, sending: Sending) -> Pushed | Invalid | NotRea
             if refusal is not None:
                 return Invalid(refusal)
             answer = _send(job, file, sending)
-            changed = not claims.fingerprint(os.fstat(file.fileno())).same_content(job.fingerprint)
-            return Pushed(answer=answer, changed=changed)
+            return Pushed(answer=answer, changed=_has_changed(file, job.fingerprint))
     except errors.FileError as error:
         return NotReady(error, _found(job, instance, path))
+
+
+def _has_changed(file: BinaryIO, expected: Fingerprint) -> bool:
+    try:
+        return not claims.fingerprint(os.fstat(file.fileno())).same_content(expected)
+    except OSError:  # the drive failed after all was read; the answer must not be lost with it
+        return False
 
 
 def _found(job: Job, instance: str, path: Path) -> Fingerprint | None:
