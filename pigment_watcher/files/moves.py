@@ -196,8 +196,7 @@ def make_folder(folder: Path) -> None:
     if folder.is_dir():
         return
     make_folder(folder.parent)
-    with contextlib.suppress(FileExistsError):
-        folder.mkdir()
+    folder.mkdir(exist_ok=True)
     sync(folder.parent)
 
 

@@ -383,9 +383,24 @@ def test_a_missing_folder_is_made_with_those_above_it(tmp_path: Path) -> None:
 def test_a_folder_that_another_made_at_the_same_moment_is_fine(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "done").mkdir()
-    monkeypatch.setattr(Path, "is_dir", lambda path: path == tmp_path)
+    is_dir, looked = Path.is_dir, []
+
+    def made_after_the_first_look(path: Path) -> bool:
+        found = is_dir(path)
+        if not looked:
+            looked.append(path)
+            path.mkdir()
+        return found
+
+    monkeypatch.setattr(Path, "is_dir", made_after_the_first_look)
     moves.make_folder(tmp_path / "done")
+    assert looked == [tmp_path / "done"]
+
+
+def test_a_file_in_a_folders_place_is_told(tmp_path: Path) -> None:
+    (tmp_path / "done").touch()
+    with pytest.raises(FileExistsError):
+        moves.make_folder(tmp_path / "done")
 
 
 def test_what_the_system_says_of_a_folder_is_told_with_its_name(tmp_path: Path) -> None:
