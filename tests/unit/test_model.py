@@ -63,6 +63,14 @@ def test_what_is_not_said_of_a_route_is_the_careful_choice() -> None:
     assert route.rules.after_failure is AfterFailure.CONTINUE
     assert route.rules.skipped_rows is SkippedRows.ACCEPT
     assert not route.rules.allow_empty
+    assert (route.rules.quiet_s, route.scan_every_s) == (2, 60)
+
+
+def test_a_new_job_has_nothing_behind_it() -> None:
+    new = job()
+
+    assert (new.attempts, new.polls, new.retries, new.rejections) == (0, 0, 0, 0)
+    assert (new.forbidden, new.outcome, new.import_id, new.claimed_at) == (False, None, None, None)
 
 
 @pytest.mark.parametrize(

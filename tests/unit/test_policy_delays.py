@@ -46,6 +46,11 @@ def test_a_delay_doubles_until_its_cap() -> None:
     assert waits == [2, 4, 8, 16, 32, 64, 128, 250, 250]
 
 
+def test_trials_begin_soon_and_end_up_minutes_apart() -> None:
+    assert delays.PUSH_RETRY_S == delays.ARCHIVE_RETRY_S == (2, 300)
+    assert delays.POLL_RETRY_S == (2, 60)
+
+
 def test_polls_begin_after_a_second_and_end_up_half_a_minute_apart() -> None:
     waits = [delays.before_poll(polls, 0.5) for polls in (0, 1, 2, 100)]
 

@@ -82,6 +82,7 @@ def test_an_import_in_progress_past_its_deadline_is_unsure(since: float, is_over
         assert decision.verdict is not None
         assert decision.verdict.outcome is Outcome.UNSURE
         assert "after 6 hours" in decision.verdict.reason
+        assert (ConditionKind.HOST_UNAVAILABLE, HOST) in ended(decision)
 
 
 def test_time_that_does_not_count_moves_the_deadline_on() -> None:
@@ -117,6 +118,7 @@ def test_a_404_is_first_only_remembered() -> None:
     assert decision.state is State.IMPORTING
     assert waits(decision) == 4
     assert decision.changes == {"retries": 2, "polls": 4, "missing_since": NOW}
+    assert decision.detail == "Pigment says that it knows no import of this ID"
 
 
 @pytest.mark.parametrize(("since", "is_over"), [(299, False), (300, True)])
@@ -150,6 +152,9 @@ def test_no_error_ever_ends_an_import() -> None:
         assert (decision.state, decision.verdict) == (State.IMPORTING, None), code
         assert (decision.event, decision.changes["retries"]) == ("job.status_failed", 51)
         assert decision.begins, code
+        assert decision.detail == str(said(code))
+        is_redirect = ConditionKind.WRONG_URL in begun(decision)
+        assert is_redirect == (300 <= code < 400), code
 
 
 @pytest.mark.parametrize(
@@ -163,7 +168,10 @@ def test_a_call_that_fails_is_asked_again_within_a_minute(
     decision = polled(answer, retries=3)
 
     assert waits(decision) == 16
-    assert begun(decision).keys() == {ConditionKind.HOST_UNAVAILABLE}
+    assert decision.detail == str(answer)
+    assert {kind: begin.detail for kind, begin in begun(decision).items()} == {
+        ConditionKind.HOST_UNAVAILABLE: str(answer)
+    }
     assert (polled(answer, retries=99).due_at - NOW) <= 60
 
 
@@ -179,6 +187,7 @@ def test_a_forbidden_call_lets_the_key_be_probed() -> None:
     doubt = begun(polled(said(403)))[ConditionKind.KEY_IN_DOUBT]
 
     assert (doubt.subject, doubt.due_at) == ("default", NOW)
+    assert doubt.detail == "the server answered 403"
 
 
 @pytest.mark.parametrize("code", [301, 302, 307, 308])

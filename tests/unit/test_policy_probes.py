@@ -103,3 +103,10 @@ def test_a_probe_that_is_redirected_tells_of_a_wrong_url() -> None:
 
     assert "https://elsewhere.example" in begun(decision)[ConditionKind.WRONG_URL].detail
     assert probed(said(301), ConditionKind.WRONG_URL).begins == ()
+
+
+@pytest.mark.parametrize(
+    ("status", "is_redirect"), [(299, False), (300, True), (399, True), (400, False)]
+)
+def test_a_redirect_is_any_status_from_300_on(status: int, is_redirect: bool) -> None:
+    assert bool(probed(said(status)).begins) == is_redirect

@@ -206,6 +206,7 @@ def test_a_503_waits_as_told_but_no_shorter_than_the_growing_delay(
     decision = pushed(said(503, retry_after_s=retry_after_s), retries=4)
 
     assert waits(decision) == wait
+    assert begun(decision)[ConditionKind.HOST_UNAVAILABLE].detail == "the server answered 503"
 
 
 @pytest.mark.parametrize("status", [400, 401, 404])
@@ -318,6 +319,15 @@ def test_a_file_is_given_up_only_when_others_are_taken_meanwhile(
         assert decision.verdict is not None
         assert decision.verdict.outcome is Outcome.FAILED
         assert "10 times in a row" in decision.verdict.reason
+
+
+@pytest.mark.parametrize(("excerpt", "words"), [("busy", "busy"), ("", "the server answered 503")])
+def test_a_file_that_is_given_up_shows_the_last_words(excerpt: str, words: str) -> None:
+    before = job(rejections=9, rejected_since=NOW - 900)
+    decision = pushes.after_push(before, said(503, excerpt=excerpt), around(others_taken=True))
+
+    assert decision.verdict is not None
+    assert decision.verdict.answer == words
 
 
 def test_giving_up_a_file_does_not_end_the_doubt_about_the_host() -> None:
