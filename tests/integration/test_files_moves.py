@@ -383,7 +383,8 @@ def test_a_missing_folder_is_made_with_those_above_it(tmp_path: Path) -> None:
 def test_a_folder_that_another_made_at_the_same_moment_is_fine(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    is_dir, looked = Path.is_dir, []
+    is_dir = Path.is_dir
+    looked: list[Path] = []
 
     def made_after_the_first_look(path: Path) -> bool:
         found = is_dir(path)
