@@ -1,5 +1,4 @@
 import os
-import shutil
 from pathlib import Path
 
 import pytest
@@ -76,6 +75,18 @@ def test_a_damaged_journal_is_told_and_kept(tmp_path: Path) -> None:
     assert told.stderr.startswith(f"pigment-watcher: {tmp_path}/state/journal.db: ")
 
 
+def test_a_journal_of_an_older_version_is_left_to_the_service(tmp_path: Path) -> None:
+    config = write_config(tmp_path)
+    (tmp_path / "state").mkdir()
+    (tmp_path / "state" / "journal.db").touch()
+
+    told = run("pause", "sales", "--config", config)
+
+    assert told.exit_code == 1
+    assert "an older version of this program wrote this journal" in told.stderr
+    assert (tmp_path / "state" / "journal.db").stat().st_size == 0
+
+
 def test_somebody_else_is_told_whom_to_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     config = write_config(tmp_path)
     with a_journal(tmp_path):
@@ -115,4 +126,3 @@ def test_a_journal_of_another_place_is_looked_at_and_not_changed(tmp_path: Path)
     run("history", "--config", config)
 
     assert (tmp_path / "state" / "journal.db").read_bytes() == before
-    shutil.rmtree(tmp_path / "state")

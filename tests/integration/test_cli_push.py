@@ -172,6 +172,20 @@ def test_a_status_call_that_fails_is_told_once_and_asked_again(
     assert told.stderr.count("the server answered 503; asks again") == 1
 
 
+def test_after_a_trouble_it_takes_its_time(
+    tmp_path: Path, simulator: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slept: list[float] = []
+    monkeypatch.setattr(delays, "POLL_RETRY_S", (5.0, 5.0))
+    monkeypatch.setattr(time, "sleep", slept.append)
+    simulator.script(Fault.answer(401, on="status"))
+
+    told = pushing(tmp_path, simulator)
+
+    assert told.exit_code == 0
+    assert max(slept) > 3.0
+
+
 def test_a_missing_file_is_told(tmp_path: Path, simulator: Simulator) -> None:
     config = write_config(tmp_path, simulator)
 
@@ -350,13 +364,15 @@ def test_ctrl_c_while_the_file_is_sent_is_not_known(tmp_path: Path, simulator: S
 
 
 def test_ctrl_c_while_it_waits_for_a_slot_has_sent_nothing(
-    tmp_path: Path, simulator: Simulator
+    tmp_path: Path, simulator: Simulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    def press_ctrl_c(_: float) -> None:
+        raise KeyboardInterrupt
+
     host = simulator.url.removeprefix("http://")
     with a_journal(tmp_path) as journal:
         journal.calls.book(host, LANE, time.time())
-        timer = threading.Timer(0.3, interrupt)
-        timer.start()
+        monkeypatch.setattr(time, "sleep", press_ctrl_c)
         told = pushing(tmp_path, simulator, push_limit={"requests": 1, "per": "1h"})
 
     assert told.exit_code == 1
