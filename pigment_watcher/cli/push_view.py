@@ -8,7 +8,7 @@ from typing import Protocol, Self
 
 import click
 from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from pigment_watcher.cli import show
 from pigment_watcher.model import Job
@@ -94,11 +94,12 @@ class Bar(Lines):
         self._progress = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
-            DownloadColumn(),
+            TextColumn("{task.fields[sent]}"),
             TimeElapsedColumn(),
             console=console,
         )
-        self._task = self._progress.add_task("pushing", start=False, total=None)
+        self._pushing: TaskID | None = None
+        self._size = 0
 
     def __enter__(self) -> Self:
         """Draw."""
@@ -112,17 +113,19 @@ class Bar(Lines):
     def pushing(self, job: Job) -> None:
         """Begin the bar."""
         super().pushing(job)
-        self._progress.update(self._task, total=job.fingerprint.size)
-        self._progress.start_task(self._task)
+        self._size = job.fingerprint.size
+        self._pushing = self._progress.add_task("pushing", total=self._size, sent="")
 
     def sent(self, count: int) -> None:
         """Move the bar."""
-        self._progress.update(self._task, completed=count)
+        if self._pushing is not None:
+            told = f"{count:,} of {show.size(self._size)}"
+            self._progress.update(self._pushing, completed=count, sent=told)
 
     def importing(self, job: Job) -> None:
-        """Say the import ID, and let the time go on."""
+        """Say the import ID, and show that time goes on: how far Pigment is, nobody knows."""
         super().importing(job)
-        self._progress.update(self._task, description="importing", total=None)
+        self._progress.add_task("importing", total=None, sent="")
 
 
 def _pushing(job: Job) -> str:

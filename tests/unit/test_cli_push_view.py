@@ -63,11 +63,12 @@ def test_the_bar_shows_the_bytes_and_then_the_import() -> None:
     screen = io.StringIO()
     console = Console(file=screen, force_terminal=True, width=100)
     with Bar(console) as view:
+        view.sent(0)
         view.pushing(JOB)
-        view.sent(1234)
+        view.sent(600)
         view._progress.refresh()
         sent = screen.getvalue()
         view.importing(JOB)
 
-    assert "1.2/1.2 kB" in sent
+    assert "600 of 1,234 bytes" in sent
     assert "importing" in screen.getvalue()
