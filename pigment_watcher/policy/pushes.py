@@ -109,8 +109,7 @@ def after_look(job: Job, found: Fingerprint | None, detail: str, now: float) -> 
 def after_unreadable(job: Job, detail: str, around: Surroundings) -> Decision:
     """Return what follows when a claimed file can't be read now; nothing was sent of it."""
     return _again(
-        around,
-        due_at=around.now + delays.growing(delays.PUSH_RETRY_S, job.retries, around.chance),
+        due_at=_retry_at(job, around),
         detail=detail,
         changes={"retries": job.retries + 1},
         begins=(Begin(kind=ConditionKind.FILE_UNREADABLE, subject=str(job.source), detail=detail),),

@@ -416,3 +416,14 @@ def test_a_file_that_changed_before_it_was_sent_settles_again() -> None:
     assert (decision.state, decision.event) == (State.QUEUED, "job.changed")
     assert (waits(decision), decision.changes) == (30, {"fingerprint": FOUND})
     assert decision.detail == "a.csv: changed"
+
+
+def test_a_claimed_file_that_can_not_be_read_is_tried_again_and_told() -> None:
+    """Behaviour H10."""
+    decision = pushes.after_unreadable(job(retries=2), "a.csv: input/output error", around())
+
+    assert (decision.state, decision.verdict) == (State.QUEUED, None)
+    assert (waits(decision), decision.changes) == (8, {"retries": 3})
+    assert decision.detail == "a.csv: input/output error"
+    told = begun(decision)[ConditionKind.FILE_UNREADABLE]
+    assert (told.subject, told.detail) == ("/srv/sales/a.csv", decision.detail)
