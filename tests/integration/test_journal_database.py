@@ -198,6 +198,24 @@ def test_an_open_journal_is_busy_while_another_process_holds_it(
         assert count(journal) == 1
 
 
+def test_a_block_begins_only_when_it_may_write(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else two that have read could each wait for the other, or write what is no longer so."""
+    monkeypatch.setattr(database, "BUSY_TIMEOUT_S", 0.05)
+    entered: list[int] = []
+
+    def write(journal: Journal) -> None:
+        with journal.writing():
+            entered.append(count(journal))
+
+    with closing(Journal.open(tmp_path)) as one, closing(Journal.open(tmp_path)) as other:
+        with one.writing(), pytest.raises(errors.JournalBusy):
+            write(other)
+        assert entered == []
+        write(other)
+
+
 def test_a_folder_that_is_not_there_is_told(tmp_path: Path) -> None:
     with pytest.raises(errors.JournalBusy, match="No such file or directory"):
         Journal.open(tmp_path / "nowhere")
