@@ -1,6 +1,7 @@
-"""A clock that stands still until a test moves it."""
+"""Clocks that a test moves: one stands still, one runs besides."""
 
 import threading
+import time
 
 from pigment_watcher.clock import Clock
 
@@ -11,9 +12,9 @@ BEGIN = 1_800_000_000.0
 class FakeClock(Clock):
     """Time as the test sets it; whoever waits moves it on at once."""
 
-    def __init__(self, now: float = BEGIN) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self._now = now
+        self._now = BEGIN
         #: So much time passes with every look at the monotonic clock.
         self.tick_s = 0.0
 
@@ -23,8 +24,8 @@ class FakeClock(Clock):
 
     def monotonic(self) -> float:
         """Return the seconds since the clock began, and a thousand."""
-        self._now += self.tick_s
-        return self._now - BEGIN + 1000.0
+        self.advance(self.tick_s)
+        return self.now() - BEGIN + 1000.0
 
     def wait(self, event: threading.Event, seconds: float) -> bool:
         """Move on by the whole wait, unless the event is set already."""
@@ -38,4 +39,20 @@ class FakeClock(Clock):
 
     def move_to(self, now: float) -> None:
         """Move on to a time, never back."""
-        self._now = max(self._now, now)
+        self.advance(now - self.now())
+
+
+class RunningClock(FakeClock):
+    """Time that passes, for threads that really wait."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._began = time.monotonic()
+
+    def now(self) -> float:
+        """Return the seconds since 1970."""
+        return super().now() + time.monotonic() - self._began
+
+    def wait(self, event: threading.Event, seconds: float) -> bool:
+        """Wait for an event at most so long."""
+        return event.wait(max(0.0, seconds))

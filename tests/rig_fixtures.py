@@ -13,7 +13,6 @@ from typing import Any
 
 from clock_fixtures import FakeClock
 
-from pigment_watcher.clock import Clock
 from pigment_watcher.heartbeat import Heartbeats
 from pigment_watcher.intake import Claimer, Intake
 from pigment_watcher.journal import Journal, Limits, Work
@@ -49,16 +48,18 @@ _NOBODY = 65534
 
 
 class Ear(Listener):
-    """Remembers what it is told; `on_service` may act on it at once."""
+    """Remembers what it is told; `on_job` and `on_service` may act on it at once."""
 
     def __init__(self) -> None:
         self.jobs: list[JobEvent] = []
         self.conditions: list[ConditionEvent] = []
         self.services: list[ServiceEvent] = []
+        self.on_job: Callable[[JobEvent], None] = lambda _: None
         self.on_service: Callable[[ServiceEvent], None] = lambda _: None
 
     def job_changed(self, event: JobEvent) -> None:
         self.jobs.append(event)
+        self.on_job(event)
 
     def condition_changed(self, event: ConditionEvent) -> None:
         self.conditions.append(event)
@@ -91,16 +92,25 @@ def route(inbox: Path, name: str = "sales", lane: str = LANE, **said: Any) -> Ro
 class Rig:
     """A service without threads: each round of the intake and each deed of a worker is a call."""
 
-    def __init__(self, folder: Path, *routes: Route, url: str = NOWHERE) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *routes: Route,
+        url: str = NOWHERE,
+        import_deadline_s: float = 600.0,
+        clock: FakeClock | None = None,
+    ) -> None:
         self.inbox = folder / "in"
         self.inbox.mkdir(exist_ok=True)
         (folder / "state").mkdir(exist_ok=True)
         self.folder = folder
         self.routes: tuple[Route, ...] = routes or (route(self.inbox),)
-        self.clock = FakeClock()
+        self.clock = clock or FakeClock()
         self.ear = Ear()
         self.keys = {"default": DEMO_KEY}
+        self.on_connect: Callable[[], None] = lambda: None
         self._url = url
+        self._import_deadline_s = import_deadline_s
         self._open(self._destination())
 
     def _open(self, destination: Destination) -> None:
@@ -112,7 +122,7 @@ class Rig:
         self.recorder.set_routes(self.routes)
         self.heartbeats = Heartbeats(self.clock.monotonic)
         self.desk = Desk(self.journal, self.clock, destination, workers=4)
-        self.intake = self.new_intake(self.clock)
+        self.intake = self.new_intake()
         self.intake.set_routes(self.routes)
         self.recovery = Recovery(self.recorder, self.clock, self.routes, destination.host)
         self.give_up = threading.Event()
@@ -127,14 +137,14 @@ class Rig:
         )
         self.worker = Worker(self.office, "worker-1")
 
-    def new_intake(self, clock: Clock) -> Intake:
-        """Build an intake that goes by a clock."""
+    def new_intake(self) -> Intake:
+        """Build an intake."""
         return Intake(
             "intake",
             recorder=self.recorder,
-            clock=clock,
+            clock=self.clock,
             heartbeats=self.heartbeats,
-            claimer=Claimer(self.recorder, clock, self.instance, self.desk.wake),
+            claimer=Claimer(self.recorder, self.clock, self.instance, self.desk.wake),
             scanned=lambda: None,
         )
 
@@ -143,12 +153,16 @@ class Rig:
         limits = Limits(host=host, requests=Limit(10_000, 60.0), pushes=Limit(10_000, 60.0))
         return Destination(
             limits=limits,
-            import_deadline_s=6 * 3600.0,
+            import_deadline_s=self._import_deadline_s,
             key_names=tuple(self.keys),
             key=lambda name: self.keys.get(name, ""),
-            connect=lambda: Client(self._url, connect_timeout_s=2.0, answer_timeout_s=5.0),
+            connect=self._connect,
             call_s=60.0,
         )
+
+    def _connect(self) -> Client:
+        self.on_connect()
+        return Client(self._url, connect_timeout_s=2.0, answer_timeout_s=5.0)
 
     def close(self) -> None:
         """Let go of the journal, as a crash would."""
@@ -224,8 +238,8 @@ class Rig:
 
     def work_off(self) -> list[str]:
         """Do everything until nothing will ever be due."""
-        done = self.work(most=1000)
-        assert len(done) < 1000
+        done = self.work(most=200)
+        assert len(done) < 200
         return done
 
     # ---------------------------------------------------------------- questions

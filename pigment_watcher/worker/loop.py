@@ -96,51 +96,62 @@ class Worker:
             self._give_back(work)
             self._conclude(job, pushes.refused_after_probe(job, around))
             return
-        intent = _Intent(self._recorder, self._clock, job)
         client, destination = self._connected()
         self._beat(destination.call_s)
+        key = destination.key(job.rules.key)
+        if not key:
+            self._give_back(work)
+            self._conclude(job, pushes.after_push(job, _no_key(), around))
+            return
+        intent = _Intent(self._recorder, self._clock, job)
         sending = push.Sending(
             client=client,
-            api_key=destination.key(job.rules.key),
+            api_key=key,
             before_body=intent.store,
             progress=lambda _: self._beat(destination.call_s),
         )
         try:
             result = push.push(job, self._office.instance, sending)
         except errors.FolderError as error:
-            self._give_back(work)
-            self._unreadable(intent.job, error)
+            self._unreadable(job, error, work)
             return
+        if isinstance(result, push.Pushed):
+            around = self._patiently(lambda: self._surroundings(job))
+            decision = pushes.after_push(intent.job, result.answer, around, changed=result.changed)
+            self._conclude(intent.job, decision)
+        else:
+            self._not_pushed(job, result, work)
+
+    def _not_pushed(self, job: Job, result: push.Invalid | push.NotReady, work: Work) -> None:
+        """Conclude what the file itself was reason for; nothing was asked of the destination."""
         around = self._surroundings(job)
         match result:
             case push.Invalid(verdict):
                 self._give_back(work)
                 self._conclude(job, ended(verdict, around))
             case push.NotReady(errors.FileUnreadable() as problem, Fingerprint()):
-                self._give_back(work)
-                self._unreadable(job, problem)
+                self._unreadable(job, problem, work)
             case push.NotReady(problem, found):
                 self._give_back(work)
                 self._conclude(job, pushes.after_look(job, found, str(problem), around.now))
-            case push.Pushed(answer=answer, changed=changed):
-                decision = pushes.after_push(intent.job, answer, around, changed=changed)
-                self._conclude(intent.job, decision)
 
     def _poll(self, job: Job) -> None:
         client, destination = self._connected()
         self._beat(destination.call_s)
-        answer = poll.poll(client, job.import_id or "", destination.key(job.rules.key))
+        key = destination.key(job.rules.key)
+        answer = poll.poll(client, job.import_id or "", key) if key else _no_key()
         self._conclude(job, polls.after_poll(job, answer, self._surroundings(job)))
 
     def _probe(self, condition: Condition) -> None:
         client, destination = self._connected()
         self._beat(destination.call_s)
-        key = self._probe_key(condition, destination)
-        answer = poll.probe(client, destination.key(key))
+        name = self._probe_key(condition, destination)
+        key = destination.key(name)
+        answer = poll.probe(client, key) if key else _no_key()
         decision = probes.after_probe(
-            condition.kind, condition.attempts, key, answer, self._bare_surroundings()
+            condition.kind, condition.attempts, name, answer, self._bare_surroundings()
         )
-        self._patiently(lambda: self._store_probe(condition, key, decision))
+        self._patiently(lambda: self._store_probe(condition, name, decision))
 
     def _archive(self, job: Job) -> None:
         """Move a file to where it ended; a name that was taken meanwhile gives way to another."""
@@ -160,7 +171,7 @@ class Worker:
             return
         state = transitions.final_state(job.outcome or Outcome.FAILED)
         self._patiently(lambda: self._recorder.finish(job, state, remark))
-        self._recorder.end(ConditionKind.ARCHIVE_STUCK, folder)
+        self._patiently(lambda: self._recorder.end(ConditionKind.ARCHIVE_STUCK, folder))
 
     # ---------------------------------------------------------------- storing
 
@@ -230,14 +241,10 @@ class Worker:
         stuck = Begin(kind=ConditionKind.ARCHIVE_STUCK, subject=error.folder, detail=str(error))
         self._patiently(lambda: self._recorder.begin(stuck, job.id))
 
-    def _unreadable(self, job: Job, error: errors.PigmentWatcherError) -> None:
-        """The claimed file can't be read now: nothing was sent, or nobody knows."""
-        around = self._surroundings(job)
-        if job.state is State.PUSHING:
-            decision = pushes.after_push(job, errors.NotKnown(str(error)), around)
-        else:
-            decision = pushes.after_unreadable(job, str(error), around)
-        self._conclude(job, decision)
+    def _unreadable(self, job: Job, error: errors.PigmentWatcherError, work: Work) -> None:
+        """The claimed file can't be read now; nothing of it was sent."""
+        self._give_back(work)
+        self._conclude(job, pushes.after_unreadable(job, str(error), self._surroundings(job)))
 
     def _give_back(self, work: Work) -> None:
         if work.slot is not None:
@@ -287,6 +294,11 @@ class Worker:
 
     def _beat(self, within_s: float) -> None:
         self._office.heartbeats.promise(self.name, within_s)
+
+
+def _no_key() -> errors.ServerSaid:
+    """Return what the destination would say to a call without a key, which is not made."""
+    return errors.ServerSaid(401, excerpt="no API key is at hand")
 
 
 class _Intent:

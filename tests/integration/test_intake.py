@@ -12,6 +12,7 @@ from itertools import count
 from pathlib import Path
 
 import pytest
+from clock_fixtures import RunningClock
 from rig_fixtures import (
     AS_ROOT,
     LANE,
@@ -29,7 +30,6 @@ from rig_fixtures import (
     without_rights,
 )
 
-from pigment_watcher.clock import Clock
 from pigment_watcher.files import claims
 from pigment_watcher.model import ConditionKind, Order, Outcome, State
 
@@ -596,10 +596,8 @@ def test_what_came_while_it_looked_is_looked_at_soon(one: Rig) -> None:
 
 @pytest.fixture
 def live(tmp_path: Path) -> Iterator[Rig]:
-    """Lend a rig whose intake runs by the real clock."""
-    with rig(tmp_path, route(tmp_path / "in", quiet_s=0.05)) as built:
-        built.intake = built.new_intake(Clock())
-        built.intake.set_routes(built.routes)
+    """Lend a rig whose intake may run in a thread."""
+    with rig(tmp_path, route(tmp_path / "in", quiet_s=0.05), clock=RunningClock()) as built:
         yield built
 
 
@@ -618,7 +616,7 @@ def test_fifty_starts_and_stops_leave_no_thread(live: Rig) -> None:
     """Behaviour L3."""
     before = threading.active_count()
     for _ in range(50):
-        live.intake = live.new_intake(Clock())
+        live.intake = live.new_intake()
         live.intake.set_routes(live.routes)
         with in_thread(live.intake.run, stop=live.intake.stop):
             live.intake.first_scan_over.wait(5.0)
