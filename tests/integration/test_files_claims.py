@@ -314,7 +314,7 @@ def test_a_jobs_folder_goes_when_it_is_empty(inbox: Path) -> None:
 
 
 def test_a_claimed_file_is_lent_unbuffered(inbox: Path) -> None:
-    """Behaviour T9."""
+    """Behaviour T9, G17."""
     _, before = drop(inbox)
     to = claim(inbox)
     with claims.opened(to, before) as file:
