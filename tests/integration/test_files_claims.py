@@ -56,9 +56,10 @@ def make_link(path: Path) -> None:
 
 
 def make_device(path: Path) -> None:
-    if not AS_ROOT:
-        pytest.skip("only root makes devices")
-    os.mknod(path, stat.S_IFCHR | 0o600, os.makedev(1, 5))
+    try:
+        os.mknod(path, stat.S_IFCHR | 0o600, os.makedev(1, 5))
+    except PermissionError:
+        pytest.skip("only root makes devices, and a container may forbid it")
 
 
 def make_pipe(path: Path) -> None:
