@@ -1,7 +1,9 @@
 """`history` and `trace`: what became of files, from the journal."""
 
+import itertools
 import json
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 import click
@@ -13,6 +15,8 @@ from pigment_watcher.model import Job, Outcome
 
 #: How many files a person is shown who does not say how many.
 _FOR_A_PERSON = 50
+#: How many files are read at a time.
+_PAGE = 500
 
 _TITLES = ("JOB", "FOUND", "ROUTE", "FILE", "SIZE", "STATE", "TOOK", "REMARK")
 
@@ -47,13 +51,14 @@ def history(
 ) -> None:
     """List what the journal keeps, an object or a row for each file."""
     settings = access.load(file)
-    most = limit or (-1 if as_json else _FOR_A_PERSON)
+    most = limit or (None if as_json else _FOR_A_PERSON)
     with access.reading(settings.state_directory) as journal:
-        jobs = [] if journal is None else _jobs(journal, since, until, route, most)
-    if as_json:
-        for job in jobs:
-            click.echo(json.dumps(show.plain(records.of_job(job))))
-        return
+        asked = partial(_found, journal, since=since, until=until, route=route)
+        if as_json:
+            for job in itertools.islice(asked(), most):
+                click.echo(json.dumps(show.plain(records.of_job(job))))
+            return
+        jobs = list(itertools.islice(asked(), most))
     if not jobs:
         click.echo("No files.")
         return
@@ -63,10 +68,19 @@ def history(
         click.echo(f"These are the latest {most}; --limit shows more.")
 
 
-def _jobs(
-    journal: Journal, since: float | None, until: float | None, route: str | None, most: int
-) -> list[Job]:
-    return journal.jobs.history(since=since, until=until, route=route, most=most)
+def _found(
+    journal: Journal | None, *, since: float | None, until: float | None, route: str | None
+) -> Iterator[Job]:
+    """Read page by page: years of files are not held in memory."""
+    last: int | None = None
+    while journal is not None:
+        page = journal.jobs.history(
+            since=since, until=until, route=route, before_id=last, most=_PAGE
+        )
+        yield from page
+        if len(page) < _PAGE:
+            return
+        last = page[-1].id
 
 
 def _row(job: Job) -> tuple[str, ...]:

@@ -46,7 +46,7 @@ def archives(route: model.Route, report: Report) -> None:
 
 
 def state(directory: Path, report: Report) -> None:
-    """Try the state directory; make it, for the service alone, where it is missing."""
+    """Try the state directory, or whether it can be made; only the service's own user makes it."""
     where, nearest = ("state_directory",), _nearest(directory)
     if not (_attempt(_write, nearest, where, report) and _attempt(_list, nearest, where, report)):
         return
@@ -54,8 +54,6 @@ def state(directory: Path, report: Report) -> None:
     if mount.is_network:
         text = f"{directory} lies on a network file system ({mount.kind}): put it on a local disk"
         report.problem(where, text)
-    elif nearest != directory:
-        _attempt(_make, directory, where, report)
 
 
 def certificates(bundle: Path, report: Report) -> None:
@@ -103,11 +101,6 @@ def _claim(processing: Path) -> None:
         probe = probe.rename(processing / probe.name)
     finally:
         probe.unlink()
-
-
-def _make(folder: Path) -> None:
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    folder.mkdir(mode=0o700)
 
 
 def _new_file(folder: Path) -> Path:

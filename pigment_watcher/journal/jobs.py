@@ -209,16 +209,22 @@ class Jobs:
         since: float | None = None,
         until: float | None = None,
         route: str | None = None,
+        before_id: int | None = None,
         most: int = -1,
     ) -> list[Job]:
-        """Return jobs by the time they were found, the latest first."""
+        """Return jobs by the time they were found, the latest first.
+
+        `before_id` goes on where an earlier page of `most` jobs ended.
+        """
         return list(
             self._select(
                 "WHERE (?1 IS NULL OR created_at >= ?1) AND (?2 IS NULL OR created_at < ?2)"
-                " AND (?3 IS NULL OR route = ?3) ORDER BY id DESC LIMIT ?4",
+                " AND (?3 IS NULL OR route = ?3) AND (?4 IS NULL OR id < ?4)"
+                " ORDER BY id DESC LIMIT ?5",
                 since,
                 until,
                 route,
+                before_id,
                 most,
             )
         )

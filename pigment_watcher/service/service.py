@@ -10,6 +10,7 @@ from pathlib import Path
 from pigment_watcher import __version__, errors, mounts
 from pigment_watcher.clock import Clock
 from pigment_watcher.config import Settings
+from pigment_watcher.files import moves
 from pigment_watcher.heartbeat import Heartbeats
 from pigment_watcher.intake import Claimer, Intake
 from pigment_watcher.journal import Journal, ServiceLock
@@ -75,6 +76,7 @@ class Service:
         Raises OperatorError if it can't start, or can't go on.
         """
         with self._signals:
+            _make_state_directory(self._settings.state_directory)
             self._lock.take()
             try:
                 self._build()
@@ -291,6 +293,13 @@ class Service:
             return False
         self._next[what] = now + every_s * random.uniform(0.9, 1.1)  # noqa: S311
         return True
+
+
+def _make_state_directory(directory: Path) -> None:
+    """Make the state directory, for us alone."""
+    with moves.translated(directory):
+        moves.make_folder(directory.parent)
+        directory.mkdir(mode=0o700, exist_ok=True)
 
 
 def _folders(settings: Settings) -> list[Path]:

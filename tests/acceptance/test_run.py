@@ -352,3 +352,13 @@ def test_once_ends_with_1_when_the_rest_waits_on_a_refused_key(
     assert ended.returncode == 1
     assert "NotTheKeyOfAnybody" not in ended.stderr
     assert not (tmp_path / "sales/failed").exists()
+
+
+def test_a_missing_state_directory_is_made_for_the_service_alone(
+    tmp_path: Path, pigment: Simulator
+) -> None:
+    config = write_config(tmp_path, pigment)
+    assert command("check", "--config", config).returncode == 0
+    assert not (tmp_path / "state").exists()  # whoever checks may be another user
+    assert command("run", "--once", "--config", config).returncode == 0
+    assert (tmp_path / "state").stat().st_mode & 0o777 == 0o700
