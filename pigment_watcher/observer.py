@@ -29,6 +29,8 @@ _OVERFLOW_LOGGER = "watchdog.observers.inotify_c"
 
 # It warns of what is harmless: events that are read while it stops.
 logging.getLogger("watchdog.observers.inotify").setLevel(logging.ERROR)
+# An overflow is heard whatever the level of our own log.
+logging.getLogger(_OVERFLOW_LOGGER).setLevel(logging.WARNING)
 
 
 class Observer:
@@ -69,11 +71,11 @@ class Observer:
 
     def _rebuild(self) -> None:
         self.stop()
-        logging.getLogger(_OVERFLOW_LOGGER).addHandler(self._overflow)
         try:
             self._observer = WatchdogObserver()
         except OSError:  # too many inotify instances: scans go on by the clock
             return
+        logging.getLogger(_OVERFLOW_LOGGER).addHandler(self._overflow)
         # Started before it is given folders: one that is missing must not spoil the others.
         self._observer.start()
         for folder in self._wanted:
@@ -89,7 +91,8 @@ class Observer:
         if self._observer is None or not self._observer.is_alive():
             return False
         kernel = set(_watched_inodes())
-        return all(_inode(folder) in kernel for folder in self._wanted if folder.is_dir())
+        there = (_inode(folder) for folder in self._wanted)
+        return all(inode in kernel for inode in there if inode is not None)
 
     def _look_everywhere(self) -> None:
         for folder in self._wanted:
@@ -120,6 +123,7 @@ class _OverflowEar(logging.Handler):
 
 
 def _inode(folder: Path) -> int | None:
+    """Return what the kernel knows a folder by, or None if it can't be looked at now."""
     try:
         return folder.stat().st_ino
     except OSError:
