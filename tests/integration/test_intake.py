@@ -273,9 +273,9 @@ def test_the_first_of_two_routes_that_want_a_file_takes_it_and_that_is_said_once
         assert (said["route"], said["routes"]) == ("first", ("first", "second"))
 
 
-def test_a_file_that_can_not_be_read_is_said_once_and_taken_when_it_can() -> None:
+def test_a_file_that_can_not_be_read_is_said_once_and_taken_when_it_can(tmp_path: Path) -> None:
     """Behaviours A13, D18, H10, T13."""
-    with without_rights() as folder, rig(folder) as one:
+    with without_rights(), rig(tmp_path) as one:
         locked = one.put("locked.csv")
         locked.chmod(0)
         one.take_in("open.csv")
@@ -291,8 +291,8 @@ def test_a_file_that_can_not_be_read_is_said_once_and_taken_when_it_can() -> Non
         assert one.ear.told(ConditionKind.FILE_UNREADABLE) == [True, False]
 
 
-def test_an_unreadable_file_that_goes_away_is_no_trouble_any_more() -> None:
-    with without_rights() as folder, rig(folder) as one:
+def test_an_unreadable_file_that_goes_away_is_no_trouble_any_more(tmp_path: Path) -> None:
+    with without_rights(), rig(tmp_path) as one:
         locked = one.put("locked.csv")
         locked.chmod(0)
         one.take_in()
@@ -303,9 +303,11 @@ def test_an_unreadable_file_that_goes_away_is_no_trouble_any_more() -> None:
         assert one.ear.told(ConditionKind.FILE_UNCLAIMED) == [True]
 
 
-def test_an_inbox_that_may_be_listed_and_not_entered_is_lost_and_the_thread_lives() -> None:
+def test_an_inbox_that_may_be_listed_and_not_entered_is_lost_and_the_thread_lives(
+    tmp_path: Path,
+) -> None:
     """Behaviour T4: what was seen may be out of reach at the last check."""
-    with without_rights() as folder, rig(folder) as one:
+    with without_rights(), rig(tmp_path) as one:
         one.put("a.csv")
         one.look()
         one.inbox.chmod(0o600)

@@ -187,9 +187,10 @@ def test_a_file_of_a_route_that_is_gone_can_not_be_put_back(one: Rig, pigment: S
 
 
 def test_a_failed_folder_that_can_not_be_entered_is_told_and_stops_nothing(
+    tmp_path: Path,
     pigment: Simulator,
 ) -> None:
-    with without_rights() as folder, rig(folder, url=pigment.url) as one:
+    with without_rights(), rig(tmp_path, url=pigment.url) as one:
         fail(one, pigment)
         (one.inbox / "failed").chmod(0)
         done, answer = ask(one, "retry", what="1")
@@ -350,8 +351,8 @@ def test_the_orphans_of_one_instance_may_lie_in_several_inboxes(
     assert names(other / "failed") == ["orphan.csv", "orphan.csv.reason.txt"]
 
 
-def test_a_folder_that_can_not_be_looked_into_is_told_and_stops_nothing() -> None:
-    with without_rights() as folder, rig(folder) as one:
+def test_a_folder_that_can_not_be_looked_into_is_told_and_stops_nothing(tmp_path: Path) -> None:
+    with without_rights(), rig(tmp_path) as one:
         leave_orphan(one, "dead", silent_s=1000.0)
         (one.inbox / "processing").chmod(0)
         done, answer = ask(one, "close-orphans", instance="dead")

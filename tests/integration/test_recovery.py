@@ -423,9 +423,9 @@ def test_the_same_journal_keeps_its_instance(one: Rig) -> None:
     assert int(starts.read_text()) == one.journal.identity.starts == 4
 
 
-def test_a_lost_share_tells_nothing_of_its_starts_and_stops_no_start() -> None:
+def test_a_lost_share_tells_nothing_of_its_starts_and_stops_no_start(tmp_path: Path) -> None:
     """Behaviour T4."""
-    with without_rights() as folder, rig(folder) as one:
+    with without_rights(), rig(tmp_path) as one:
         one.recover()
         one.inbox.chmod(0)
         assert begin_instance(one.journal, [one.inbox]) == one.instance

@@ -553,10 +553,10 @@ def test_a_file_that_changes_while_it_is_sent_is_unsure(one: Rig, pigment: Simul
 
 @pytest.mark.parametrize("what", ["file", "folder"])
 def test_a_claimed_file_that_can_not_be_read_waits_and_that_is_said_once(
-    pigment: Simulator, what: str
+    tmp_path: Path, pigment: Simulator, what: str
 ) -> None:
     """Behaviours T4, D18."""
-    with without_rights() as folder, rig(folder, url=pigment.url) as one:
+    with without_rights(), rig(tmp_path, url=pigment.url) as one:
         one.take_in("a.csv")
         locked = one.inbox / "processing" if what == "folder" else one.claimed_path(one.job())
         locked.chmod(0)
