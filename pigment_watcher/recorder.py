@@ -56,6 +56,23 @@ class Recorder:
     def decide(self, job: Job, decision: Decision) -> Job:
         """Store a decision whole, tell of it, and return the job as it is now."""
         now = self._clock.now()
+        with self.journal.writing():
+            moved = self._store(job, decision, now)
+            told = self._conditions_after(moved, decision, now)
+        self._tell_of(moved, decision, told)
+        return moved
+
+    def add_decided(self, job: Job, event: str, decision: Decision) -> Job:
+        """Store a new job together with its end, so that no crash leaves one to push."""
+        now = self._clock.now()
+        with self.journal.writing():
+            (added,) = self.journal.jobs.add([job], event=event)
+            moved = self._store(added, decision, now)
+            told = self._conditions_after(moved, decision, now)
+        self._tell_of(moved, decision, told)
+        return moved
+
+    def _store(self, job: Job, decision: Decision, now: float) -> Job:
         changes = dict(decision.changes)
         verdict = decision.verdict
         if verdict is not None:
@@ -67,24 +84,21 @@ class Recorder:
                 "decided_at": now,
                 "retries": 0,
             }
-        if decision.state.is_final:
-            changes["finished_at"] = now
-        with self.journal.writing():
-            moved = self.journal.jobs.move(
-                job,
-                decision.state,
-                at=now,
-                event=decision.event,
-                detail=decision.detail,
-                due_at=decision.due_at,
-                **changes,
-            )
-            told = [*self._conditions_after(moved, decision, now)]
+        return self.journal.jobs.move(
+            job,
+            decision.state,
+            at=now,
+            event=decision.event,
+            detail=decision.detail,
+            due_at=decision.due_at,
+            **changes,
+        )
+
+    def _tell_of(self, job: Job, decision: Decision, told: Sequence[ConditionEvent]) -> None:
         if decision.event:
-            self.tell(JobEvent(name=decision.event, job=moved, detail=decision.detail))
+            self.tell(JobEvent(name=decision.event, job=job, detail=decision.detail))
         for event in told:
             self._listener.condition_changed(event)
-        return moved
 
     def finish(self, job: Job, state: State, detail: str = "") -> Job:
         """Store that a job is over, and tell its one line."""

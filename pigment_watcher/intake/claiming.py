@@ -9,8 +9,9 @@ from pigment_watcher import __version__, errors
 from pigment_watcher.clock import Clock
 from pigment_watcher.files import claims, moves
 from pigment_watcher.intake.inbox import Candidate
-from pigment_watcher.model import Job, JobEvent, Outcome, State
+from pigment_watcher.model import Job, JobEvent, Outcome, State, Verdict
 from pigment_watcher.policy import lanes
+from pigment_watcher.policy.decisions import Decision
 from pigment_watcher.recorder import Recorder
 
 
@@ -108,18 +109,14 @@ class Claimer:
 
     def _end(self, job: Job, outcome: Outcome, why: str) -> None:
         """End a job whose file was not claimed; nothing was sent of it."""
-        now = self._clock.now()
-        ended = self._journal.jobs.move(
-            job,
-            State.FAILED,
-            at=now,
+        decision = Decision(
+            state=State.FAILED,
+            due_at=self._clock.now(),
             event="job.finished",
             detail=why,
-            outcome=outcome,
-            reason=why,
-            decided_at=now,
+            verdict=Verdict(outcome=outcome, reason=why),
         )
-        self._recorder.tell(JobEvent(name="job.finished", job=ended, detail=why))
+        self._recorder.decide(job, decision)
 
 
 def _new_job(candidate: Candidate, now: float) -> Job:

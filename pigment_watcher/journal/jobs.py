@@ -83,6 +83,8 @@ class Jobs:
         A new state, or a named event, leaves a row in its story. Raises IllegalTransition.
         """
         columns = rows.changes_to_columns({**changes, "state": to})
+        if "fingerprint" in changes:
+            columns["sort_modified"] = rows.sort_modified(job.rules, changes["fingerprint"])
         if to.is_final and "finished_at" not in changes:
             columns["finished_at"] = changes["finished_at"] = at
         settings = ", ".join(f"{name} = :{name}" for name in columns)

@@ -2,11 +2,14 @@
 
 import fcntl
 import os
+import threading
 from pathlib import Path
 
 from pigment_watcher import errors
 
 NAME = "service.lock"
+TRIES = 5
+BETWEEN_TRIES_S = 0.05
 
 
 class ServiceLock:
@@ -26,7 +29,7 @@ class ServiceLock:
                 f"{error.strerror}: let the service's user write it, and its folder",
             ) from error
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _lock(descriptor)
         except OSError as error:
             os.close(descriptor)
             raise errors.AlreadyRunning(
@@ -40,6 +43,16 @@ class ServiceLock:
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None
+
+
+def _lock(descriptor: int) -> None:
+    """Lock, and try more than once: who merely asks whether it is held has it for a moment."""
+    for _ in range(TRIES - 1):
+        try:
+            return fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            threading.Event().wait(BETWEEN_TRIES_S)
+    return fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def is_held(state_directory: Path) -> bool:

@@ -73,12 +73,17 @@ def job_to_columns(job: Job) -> dict[str, Any]:
         "report",
     ):
         columns.update(_translated(name, getattr(job, name)))
-    modified = job.fingerprint.mtime_ns if job.rules.order is Order.MODIFIED else 0
     return {
         **columns,
         "key": job.rules.key,
-        "sort_modified": max(-LARGEST, min(modified, LARGEST)),
+        "sort_modified": sort_modified(job.rules, job.fingerprint),
     }
+
+
+def sort_modified(rules: Rules, fingerprint: Fingerprint) -> int:
+    """Return by what a job is put in its place before its name: nothing where names alone count."""
+    modified = fingerprint.mtime_ns if rules.order is Order.MODIFIED else 0
+    return max(-LARGEST, min(modified, LARGEST))
 
 
 def changes_to_columns(changes: Mapping[str, Any]) -> dict[str, Any]:

@@ -139,9 +139,7 @@ class Recovery:
             ended(verdicts.orphan(), self._recorder.surroundings(job, self._host, 0.0)),
             due_at=now + MOVE_S,
         )
-        with self._journal.writing():
-            (added,) = self._journal.jobs.add([job], event="job.orphan_found")
-            closed = self._recorder.decide(added, end)
+        closed = self._recorder.add_decided(job, "job.orphan_found", end)
         own = self._journal.identity.instance
         claims.make_places(folder, own, [closed.id])
         moves.move(path, claims.path(folder, own, closed.id, closed.name), str(closed.id))
