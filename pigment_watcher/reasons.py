@@ -1,9 +1,13 @@
 """The text beside a failed file, for the person who dropped it: at Windows, no administrator."""
 
 import codecs
+import textwrap
 from datetime import datetime
 
 from pigment_watcher.model import Job, Outcome
+
+#: How long a line may be, in characters.
+WIDTH = 78
 
 _NOT_KNOWN = "NOT KNOWN WHETHER IMPORTED - look before dropping it again"
 _NOT_IMPORTED = "NOT IMPORTED"
@@ -23,10 +27,19 @@ def text(job: Job) -> bytes:
         ("What to do now", job.advice),
     ):
         if body:
-            lines += [title, *(f"  {line}" for line in body.splitlines()), ""]
+            lines += [title, *_paragraph(body), ""]
     lines += ["Details", *_details(job), ""]
     whole = "\r\n".join(_printable(line) for line in lines)
     return whole.encode("ascii" if whole.isascii() else "utf-8-sig")
+
+
+def _paragraph(body: str) -> list[str]:
+    """Break long lines: not every editor does."""
+    return [
+        broken
+        for line in body.splitlines()
+        for broken in textwrap.wrap(line, WIDTH, initial_indent="  ", subsequent_indent="  ")
+    ]
 
 
 def _headline(job: Job) -> str:
