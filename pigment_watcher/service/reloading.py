@@ -18,18 +18,27 @@ class Reloading:
         self._clock = clock
         self._desk = desk
 
-    def return_changed(self, routes: Sequence[Route]) -> None:
-        """Put queued files of changed and removed routes back where they came from."""
+    def return_changed(self, routes: Sequence[Route]) -> bool:
+        """Put queued files of changed and removed routes back where they came from.
+
+        Returns whether that was all: what a worker is about to push may have to wait again, and
+        then it belongs back, too.
+        """
         now = {route.name: (route.configuration_id, route.rules) for route in routes}
-        for job in self._recorder.journal.jobs.unfinished():
-            if job.state is not State.QUEUED:
-                continue
-            if now.get(job.route) == (job.configuration_id, job.rules):
-                continue
+        outdated = [
+            job
+            for job in self._recorder.journal.jobs.unfinished()
+            if job.state in {State.QUEUED, State.PUSHING}
+            and now.get(job.route) != (job.configuration_id, job.rules)
+        ]
+        returned = []
+        for job in outdated:
             what = "changed" if job.route in now else "is no longer configured"
             with self._desk.reserving(job.id) as free:
                 if free:
+                    returned.append(job)
                     self._return(job, f"Its route {job.route} {what}; nothing was sent.")
+        return returned == outdated
 
     def try_at_once(self) -> None:
         """Let everything that waits for a better configuration be tried again now."""

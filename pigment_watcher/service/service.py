@@ -66,6 +66,8 @@ class Service:
         self._threads: list[Supervised] = []
         self._next: dict[str, float] = {}
         self._is_ready = False
+        #: Whether files of changed routes may still have to go back.
+        self._is_returning = False
         self._said = ""
 
     # ---------------------------------------------------------------- life
@@ -184,6 +186,8 @@ class Service:
     def _tick(self) -> None:
         try:
             self._operations.answer_all()
+            if self._is_returning:
+                self._is_returning = not self._reloading.return_changed(self._settings.routes)
             if self._is_due("observer", OBSERVER_CHECK_S) and not self._observer.check():
                 self._recorder.announce("observer.rebuilt", "warning")
             if self._is_due("housekeeping", HOUSEKEEPING_S):
@@ -236,7 +240,7 @@ class Service:
         # First the intake: what is put back must not be claimed again by the old rules.
         self._intake.set_routes(settings.routes)
         self._intake.wait_for_routes(ROUTES_TAKEN_S)
-        self._reloading.return_changed(settings.routes)
+        self._is_returning = not self._reloading.return_changed(settings.routes)
         self._reloading.try_at_once()
         self._recorder.announce("service.reloaded", routes=len(settings.routes))
 
