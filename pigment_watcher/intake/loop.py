@@ -1,7 +1,7 @@
 """The loop over a thread's folders: wait for a hint or a timer, look, claim."""
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from pigment_watcher import errors
@@ -63,7 +63,10 @@ class Intake:
         self._said: dict[Path, dict[str, ConditionKind]] = {}
         self._contested: set[tuple[str, ...]] = set()
         self._stuck: set[str] = set()
-        self._first: set[Path] = set()
+        # Files of the first scan that are not claimed, and complete files that wait for others;
+        # read by the main thread, so never changed, only replaced.
+        self._first: frozenset[Path] = frozenset()
+        self._behind: frozenset[Path] = frozenset()
         self.first_scan_over = threading.Event()
 
     # ---------------------------------------------------------------- called by other threads
@@ -108,9 +111,12 @@ class Intake:
 
     @property
     def first_files_open(self) -> bool:
-        """Whether a file of the first scan still waits to be claimed."""
+        """Whether a file of the first scan may still settle or be claimed.
+
+        Those that wait behind a full window, or until claims succeed again, do not count.
+        """
         return not self.first_scan_over.is_set() or bool(
-            self._first or self._doubtful or self._stuck
+            self._doubtful or self._first - self._behind
         )
 
     # ---------------------------------------------------------------- the thread
@@ -180,7 +186,7 @@ class Intake:
         for directory in before.keys() - by_folder.keys():
             self._unsay(directory, {})
             self._recorder.end(ConditionKind.FOLDER_LOST, str(directory))
-            self._first = {path for path in self._first if path.parent != directory}
+            self._settle_first(path for path in self._first if path.parent == directory)
 
     # ---------------------------------------------------------------- looking
 
@@ -217,13 +223,15 @@ class Intake:
 
     def _note_first(self, inbox: Inbox, *, first: bool) -> None:
         """Remember the files of the first scan, as long as they are there."""
-        there = {inbox.directory / name for name in inbox.names()}
+        there = frozenset(inbox.directory / name for name in inbox.names())
         if first and not self.first_scan_over.is_set():
             self._first |= there
         else:
-            self._first = {
-                path for path in self._first if path.parent != inbox.directory or path in there
-            }
+            before = frozenset(path for path in self._first if path.parent == inbox.directory)
+            self._settle_first(before - there)
+
+    def _settle_first(self, paths: Iterable[Path]) -> None:
+        self._first -= frozenset(paths)
 
     def _report(self, inbox: Inbox, monotonic: float) -> None:
         """Say once what is not taken, and once that it is no more so."""
@@ -272,19 +280,16 @@ class Intake:
 
     def _next_batch(self) -> list[Candidate]:
         monotonic = self._clock.monotonic()
+        complete = [
+            candidate for inbox in self._inboxes.values() for candidate in inbox.complete(monotonic)
+        ]
         # Where a claim failed, the journal knows files that still lie in the inbox: none is
         # claimed there before those are, or one would be claimed twice.
-        complete = [
-            candidate
-            for inbox in self._inboxes.values()
-            if str(inbox.directory) not in self._stuck
-            for candidate in inbox.complete(monotonic)
-        ]
-        if not complete:
-            return []
-        chosen, left_over = self._claimer.choose(complete)
+        free = [one for one in complete if str(one.source.parent) not in self._stuck]
+        chosen, left_over = self._claimer.choose(free)
         with self._told:
             self._left_over = left_over
+        self._behind = frozenset(one.source for one in complete) - {one.source for one in chosen}
         return chosen[:CLAIM_AT_ONCE]
 
     def _check(self, candidate: Candidate) -> bool:
@@ -296,11 +301,11 @@ class Intake:
         except errors.FileUnreadable as error:
             self._say(candidate.source, ConditionKind.FILE_UNREADABLE, str(error))
             inbox.look_again(name, monotonic + inbox.scan_every_s)
-            self._first.discard(candidate.source)
+            self._settle_first([candidate.source])
             return False
         except errors.FileVanished:
             inbox.forget(name)
-            self._first.discard(candidate.source)
+            self._settle_first([candidate.source])
             return False
         except (errors.FileChanged, OSError):
             inbox.look_again(name, monotonic)
@@ -313,7 +318,7 @@ class Intake:
         for candidate in candidates:
             self._inboxes[candidate.source.parent].forget(candidate.source.name)
             self._unsay_one(candidate.source)
-        self._first -= {candidate.source for candidate in candidates}
+        self._settle_first(candidate.source for candidate in candidates)
         self._begin_stuck(failed)
 
     def _complete_doubtful(self) -> None:
