@@ -167,8 +167,8 @@ class Job:
     `source` is where the file was taken from, `name` what it was called when it was first dropped,
     `claimed_at` is None until it is in processing/.
     `attempts` counts the pushes begun, `retries` the trials in a row that came to nothing,
-    `rejections` those of them that the destination answered, with an error. `deadline_from` is
-    `importing_since`, moved on by the time during which nothing could be asked.
+    `rejections` the errors by which the destination answered this file while it took others.
+    `deadline_from` is `importing_since`, moved on by the time during which nothing could be asked.
     """
 
     id: int
@@ -199,7 +199,7 @@ class Job:
     polls: int = 0
     retries: int = 0
     rejections: int = 0
-    rejected_since: float | None = None
+    rejected_at: float | None = None
     missing_since: float | None = None
     forbidden: bool = False
     import_id: str | None = None

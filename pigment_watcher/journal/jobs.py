@@ -173,13 +173,13 @@ class Jobs:
         return any(True for _ in self.queue_keys(configuration_id))
 
     def others_taken(self, job: Job) -> bool:
-        """Return whether a push of another job was taken since this one was first rejected."""
-        if job.rejected_since is None:
+        """Return whether a push of another job was taken since this one was last rejected."""
+        if job.rejected_at is None:
             return False
         with self._database.reading() as connection:
             row = connection.execute(
                 "SELECT 1 FROM jobs WHERE importing_since >= ? AND id <> ? LIMIT 1",
-                (job.rejected_since, job.id),
+                (job.rejected_at, job.id),
             ).fetchone()
         return row is not None
 

@@ -47,7 +47,7 @@ PLAIN = (
     "polls",
     "retries",
     "rejections",
-    "rejected_since",
+    "rejected_at",
     "missing_since",
     "import_id",
     "sha256",

@@ -51,7 +51,7 @@ class Decision:
 class Surroundings:
     """What a decision needs to know besides the job and its answer; `chance` lies in [0, 1).
 
-    `others_taken`: a push of another file was taken since this one was first rejected.
+    `others_taken`: a push of another file was taken since this one was last rejected.
     `others_told_too_many`: another lane was told "too many requests" and still waits.
     `misses`: how often this configuration was answered as missing so far.
     """

@@ -130,7 +130,7 @@ def _accepted(job: Job, answer: Accepted, around: Surroundings) -> Decision:
             "polls": 0,
             "retries": 0,
             "rejections": 0,
-            "rejected_since": None,
+            "rejected_at": None,
         },
         ends=(
             *host_answers(job, around),
@@ -289,13 +289,18 @@ def _retry_at(job: Job, around: Surroundings) -> float:
 def _rejected(job: Job, around: Surroundings) -> dict[str, Any]:
     return {
         "retries": job.retries + 1,
-        "rejections": job.rejections + 1,
-        "rejected_since": around.now if job.rejected_since is None else job.rejected_since,
+        "rejections": _rejections(job, around),
+        "rejected_at": around.now,
     }
 
 
+def _rejections(job: Job, around: Surroundings) -> int:
+    """Count only an error after which others got through: an outage is nobody's fault."""
+    return job.rejections + 1 if around.others_taken or not job.rejections else job.rejections
+
+
 def _given_up(job: Job, answer: str, around: Surroundings) -> Decision | None:
-    rejections = job.rejections + 1
+    rejections = _rejections(job, around)
     if rejections < REJECTIONS_AT_MOST or not around.others_taken:
         return None
     return ended(verdicts.given_up(rejections, answer), around)

@@ -72,7 +72,7 @@ def test_all_that_is_known_of_a_file_travels_with_its_job(tmp_path: Path) -> Non
         retry_of=7,
         asked_by="root (bob)",
         version="1.0",
-        rejected_since=2.5,
+        rejected_at=2.5,
     )
     with closing(Journal.open(tmp_path)) as journal:
         (stored,) = journal.jobs.add([job])
@@ -392,9 +392,9 @@ def test_it_is_known_whether_another_push_was_taken_meanwhile(journal: Journal) 
     lead(journal, other, State.IMPORTING, importing_since=5.0)
 
     assert not journal.jobs.others_taken(mine)
-    assert journal.jobs.others_taken(mine.evolve(rejected_since=5.0))
-    assert not journal.jobs.others_taken(mine.evolve(rejected_since=5.1))
-    assert not journal.jobs.others_taken(other.evolve(rejected_since=1.0))
+    assert journal.jobs.others_taken(mine.evolve(rejected_at=5.0))
+    assert not journal.jobs.others_taken(mine.evolve(rejected_at=5.1))
+    assert not journal.jobs.others_taken(other.evolve(rejected_at=1.0))
 
 
 def test_what_waits_is_counted_by_route_and_state(journal: Journal) -> None:

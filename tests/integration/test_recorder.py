@@ -337,7 +337,7 @@ def test_a_file_that_could_not_be_read_is_so_no_more_when_it_left(desk: Desk) ->
 
 
 def test_a_decision_knows_what_is_around_it(desk: Desk) -> None:
-    job = claim_one(desk.journal, rejected_since=BEGIN - 5)
+    job = claim_one(desk.journal, rejected_at=BEGIN - 5)
     around = desk.recorder.surroundings(job, HOST, 60.0)
 
     assert (around.now, around.host, around.import_deadline_s) == (BEGIN, HOST, 60.0)
@@ -346,7 +346,7 @@ def test_a_decision_knows_what_is_around_it(desk: Desk) -> None:
 
 
 def test_it_knows_of_pushes_that_were_taken_and_of_misses(desk: Desk) -> None:
-    job = claim_one(desk.journal, rejected_since=BEGIN - 5)
+    job = claim_one(desk.journal, rejected_at=BEGIN - 5)
     (other,) = desk.journal.jobs.add([new_job(configuration_id=OTHER_LANE)])
     lead(desk.journal, other, State.IMPORTING, importing_since=BEGIN)
     for _ in range(2):

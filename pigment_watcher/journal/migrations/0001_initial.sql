@@ -61,7 +61,7 @@ CREATE TABLE jobs (
     polls            INTEGER NOT NULL,
     retries          INTEGER NOT NULL,
     rejections       INTEGER NOT NULL,
-    rejected_since   REAL,
+    rejected_at   REAL,
     missing_since    REAL,
     forbidden        INTEGER NOT NULL,
     import_id        TEXT,
