@@ -5,6 +5,7 @@ import math
 import os
 import random
 from collections import Counter
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -76,8 +77,8 @@ def test_what_was_only_claimed_goes_on_and_is_pushed_once(tmp_path: Path) -> Non
             service.wait_for("job.claimed", file="2.csv")
             service.wait_for("job.pushed")
         with ServiceProcess(config) as service:
-            for number in range(3):
-                pigment.wait_for(lambda found, n=number: len(found.imports()) > n)
+            for count in range(1, 4):
+                eventually(partial(_has_imports, pigment, count))
                 pigment.finish(pigment.imports()[-1].id)
             eventually(lambda: len(service.events("job.finished", outcome="imported")) == 3)
         assert len(pigment.pushes()) == 3
@@ -104,6 +105,10 @@ def test_kills_at_random_moments_lose_nothing_and_double_nothing(tmp_path: Path,
                 eventually(lambda: len(service.lines) >= chance.randrange(2, 40), timeout_s=5)
         assert command("run", "--once", "--config", config, timeout_s=60).returncode in {0, 1}
         _check_each_file(tmp_path, texts, pigment)
+
+
+def _has_imports(pigment: Simulator, count: int) -> bool:
+    return len(pigment.imports()) == count
 
 
 def _check_each_file(tmp_path: Path, texts: dict[str, str], pigment: Simulator) -> None:
