@@ -27,8 +27,8 @@ _EVENTS: list[type[FileSystemEvent]] = [
 _OVERFLOW_LOGGER = "watchdog.observers.inotify_c"
 
 
-# It warns of what is harmless: events that are read while it stops.
-logging.getLogger("watchdog.observers.inotify").setLevel(logging.ERROR)
+# What it calls an error is harmless: events that are read while it stops.
+logging.getLogger("watchdog.observers.inotify").setLevel(logging.CRITICAL)
 # An overflow is heard whatever the level of our own log.
 logging.getLogger(_OVERFLOW_LOGGER).setLevel(logging.WARNING)
 

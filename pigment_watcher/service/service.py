@@ -69,6 +69,10 @@ class Service:
         #: Whether files of changed routes may still have to go back.
         self._is_returning = False
         self._said = ""
+        # Of what lasts, only the begin is told.
+        self._is_busy = False
+        self._is_deaf = False
+        self._reload_again = False
 
     # ---------------------------------------------------------------- life
 
@@ -151,21 +155,23 @@ class Service:
             why = self._signals.wait(self._tick_s())
             if why is Wake.STOP:
                 return
-            if why is Wake.RELOAD:
+            if why is Wake.RELOAD or self._reload_again:
                 self._reload()
             self._look_after_threads()
-            self._tick()
-            if self._run_once and once.is_over(
-                self._recorder, self._desk, self._intake, self._started_at
-            ):
+            if self._tick():
                 return
 
     def _stop(self) -> None:
         """Stop in the order in which files flow, so that nothing begins that nobody would end."""
         self._systemd.stopping()
-        if not hasattr(self, "_office"):
-            self._lock.drop()
-            return
+        if hasattr(self, "_office"):
+            self._stop_threads()
+        if hasattr(self, "_journal"):
+            self._journal.close()
+        self._lock.drop()  # last: the next service may only start when nothing of us acts
+        self._systemd.close()
+
+    def _stop_threads(self) -> None:
         self._recorder.announce("service.stopping")
         self._observer.stop()  # no more hints
         self._intake.stop()  # no more claims
@@ -177,26 +183,39 @@ class Service:
             self._give_up.set()  # what can't be stored now is found out by the next start
             self._join(self._clock.monotonic() + AFTER_CUT_S)
         self._recorder.announce("service.stopped")
-        self._journal.close()
-        self._lock.drop()  # last: the next service may only start when nothing of us acts
-        self._systemd.close()
 
     # ---------------------------------------------------------------- the main thread's duties
 
-    def _tick(self) -> None:
+    def _tick(self) -> bool:
+        """Do what is due, and return whether a run over the first files is over."""
+        is_over = False
         try:
             self._operations.answer_all()
             if self._is_returning:
                 self._is_returning = not self._reloading.return_changed(self._settings.routes)
-            if self._is_due("observer", OBSERVER_CHECK_S) and not self._observer.check():
-                self._recorder.announce("observer.rebuilt", "warning")
+            if self._is_due("observer", OBSERVER_CHECK_S):
+                self._check_observer()
             if self._is_due("housekeeping", HOUSEKEEPING_S):
                 self._keep_house()
             self._tell_systemd()
+            is_over = self._run_once and self._is_over()
+            self._is_busy = False
         except errors.JournalBusy as error:
-            self._recorder.announce("journal.busy", "warning", detail=str(error))
+            if not self._is_busy:
+                self._recorder.announce("journal.busy", "warning", detail=str(error))
+            self._is_busy = True
         if not self._heartbeats.broken():
             self._systemd.ping()
+        return is_over
+
+    def _is_over(self) -> bool:
+        return once.is_over(self._recorder, self._desk, self._intake, self._started_at)
+
+    def _check_observer(self) -> None:
+        hears = self._observer.check()
+        if not hears and not self._is_deaf:
+            self._recorder.announce("observer.rebuilt", "warning")
+        self._is_deaf = not hears
 
     def _tell_systemd(self) -> None:
         said = sentence(self._journal, self._settings.routes, self._heartbeats.broken())
@@ -213,13 +232,16 @@ class Service:
     def _reload(self) -> None:
         """Take over a changed configuration; a bad one changes nothing."""
         self._systemd.reloading(time.monotonic_ns() // 1000)
+        self._reload_again = False
         try:
             settings = self._load()
             connect(settings).close()
+            self._take_over(settings)
         except errors.ConfigError as error:
             self._recorder.announce("service.reload_failed", "error", problems=error.problems)
-        else:
-            self._take_over(settings)
+        except errors.JournalBusy as error:
+            self._recorder.announce("journal.busy", "warning", detail=str(error))
+            self._reload_again = True
         self._systemd.ready(self._said)
 
     def _take_over(self, settings: Settings) -> None:

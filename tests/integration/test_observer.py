@@ -210,6 +210,16 @@ def test_other_words_of_watchdog_are_no_overflow(hints: Hints, inbox: Path) -> N
     assert hints.folders == []
 
 
+def test_events_that_are_read_while_it_stops_are_no_error(
+    hints: Hints, inbox: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    hints.observer.watch([inbox])
+    (emitter,) = hints.observer._observer.emitters
+    hints.observer.stop()
+    emitter.queue_events(0.0)
+    assert caplog.records == []
+
+
 def open_files() -> int:
     return sum(1 for _ in Path("/proc/self/fd").iterdir())
 

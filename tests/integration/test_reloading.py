@@ -99,7 +99,9 @@ def test_a_file_that_goes_back_gives_way_to_a_new_one_of_its_name(one: Rig) -> N
 
 
 def test_a_file_that_was_not_claimed_yet_stays_in_its_inbox(one: Rig, pigment: Simulator) -> None:
-    obstacle = one.put("processing", "in the way")
+    one.recover()
+    obstacle = one.inbox / "processing" / one.instance / "1"
+    obstacle.write_text("in the way")
     one.take_in("a.csv")
     assert one.job().claimed_at is None
     reload(one)

@@ -1,0 +1,626 @@
+"""The service from its start to its stop, in this process: real threads, signals and sockets."""
+
+import os
+import shutil
+import signal
+import socket
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rig_fixtures import LANE, OTHER_LANE, ROWS, Ear, Rig, eventually, names, rig, route
+
+from pigment_watcher import errors
+from pigment_watcher.config import Settings
+from pigment_watcher.config.secrets import Secret
+from pigment_watcher.intake import Intake
+from pigment_watcher.journal import Journal, ServiceLock
+from pigment_watcher.model import (
+    Condition,
+    ConditionKind,
+    JobEvent,
+    Limit,
+    Outcome,
+    Route,
+    ServiceEvent,
+    State,
+    Watch,
+)
+from pigment_watcher.policy import delays
+from pigment_watcher.service import Service, service
+from pigment_watcher.service.destination import destination
+from pigment_watcher.service.signals import Signals, Wake
+from pigment_watcher.service.status import sentence
+from pigment_watcher.service.threads import Supervised
+from pigment_watcher.simulator import DEMO_KEY, Fault, Simulator
+
+
+@pytest.fixture
+def pigment() -> Iterator[Simulator]:
+    with Simulator(import_s=0.0) as simulator:
+        yield simulator
+
+
+class Live:
+    """A service's surroundings; `run` blocks as the command does, while the ear acts."""
+
+    def __init__(self, folder: Path, url: str) -> None:
+        self.inbox = folder / "in"
+        self.inbox.mkdir()
+        (folder / "state").mkdir()
+        self.ear = Ear()
+        self.settings = _settings(folder, url, route(self.inbox, quiet_s=0.02))
+        self.loaded: Callable[[], Settings] = lambda: self.settings
+        self.service: Service
+
+    def run(self, *, environ: Mapping[str, str] | None = None, run_once: bool = False) -> int:
+        """Run to the end; no thread is left."""
+        before = our_threads()
+        self.service = Service(
+            self.settings,
+            load=self._load,
+            listeners=[self.ear],
+            environ=environ or {},
+            run_once=run_once,
+        )
+        try:
+            return self.service.run()
+        finally:
+            eventually(lambda: our_threads() == before)
+
+    def _load(self) -> Settings:
+        return self.loaded()
+
+    def when(self, name: str, act: Callable[[], object]) -> None:
+        """Do something when the service announces an event, once."""
+        earlier = self.ear.on_service
+
+        def hear(event: ServiceEvent) -> None:
+            nonlocal act
+            earlier(event)
+            if event.name == name:
+                doing, act = act, lambda: None
+                doing()
+
+        self.ear.on_service = hear
+
+    def on_job(self, name: str, act: Callable[[], object]) -> None:
+        """Do something when a job's event is told, once: a second signal would kill."""
+
+        def hear(event: JobEvent) -> None:
+            nonlocal act
+            if event.name == name:
+                doing, act = act, lambda: None
+                doing()
+
+        self.ear.on_job = hear
+
+    def announced(self) -> list[str]:
+        """Return the names of the service's events, in order."""
+        return [event.name for event in self.ear.services]
+
+    def journal(self) -> Journal:
+        """Open the journal that a service left."""
+        return Journal.open(self.settings.state_directory)
+
+
+def our_threads() -> list[str]:
+    """Return the names of all threads but those of the stand-in."""
+    names = (thread.name for thread in threading.enumerate())
+    return sorted(name for name in names if not name.startswith("simulator"))
+
+
+def _settings(folder: Path, url: str, *routes: Route) -> Settings:
+    return Settings(
+        file=folder / "config.yaml",
+        url=url,
+        host=url.removeprefix("http://"),
+        keys={"default": Secret(DEMO_KEY)},
+        connect_timeout_s=2.0,
+        answer_timeout_s=5.0,
+        import_deadline_s=60.0,
+        request_limit=Limit(10_000, 60.0),
+        push_limit=Limit(10_000, 60.0),
+        ca_bundle=None,
+        proxy=None,
+        state_directory=folder / "state",
+        workers=2,
+        stop_grace_s=5.0,
+        keep_history_s=3600.0,
+        log_level="info",
+        log_format="json",
+        routes=routes,
+    )
+
+
+@pytest.fixture
+def live(tmp_path: Path, pigment: Simulator, monkeypatch: pytest.MonkeyPatch) -> Live:
+    """Lend a quick service that is not started."""
+    monkeypatch.setattr(service, "TICK_S", 0.02)
+    monkeypatch.setattr(delays, "POLL_S", (0.01, 0.01))
+    return Live(tmp_path, pigment.url)
+
+
+def stop() -> None:
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+def hang_up() -> None:
+    os.kill(os.getpid(), signal.SIGHUP)
+
+
+# ---------------------------------------------------------------- start and stop
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_it_starts_carries_a_file_and_stops_with_zero_when_it_is_asked_to(
+    live: Live, number: signal.Signals
+) -> None:
+    """Behaviours J8, L4."""
+    (live.inbox / "a.csv").write_text(ROWS)
+    live.on_job("job.finished", lambda: os.kill(os.getpid(), number))
+    assert live.run() == 0
+    assert (live.inbox / "done" / "a.csv").read_text() == ROWS
+    assert live.announced() == [
+        "service.started",
+        "service.ready",
+        "service.stopping",
+        "service.stopped",
+    ]
+    ServiceLock(live.settings.state_directory).take()
+
+
+def test_a_file_that_comes_while_it_runs_is_noticed_by_its_event(live: Live) -> None:
+    """Behaviour K1."""
+    live.when("service.ready", lambda: (live.inbox / "a.csv").write_text(ROWS))
+    live.on_job("job.finished", stop)
+    assert live.run() == 0
+
+
+def test_starts_and_stops_leave_no_thread_and_no_descriptor(live: Live) -> None:
+    """Behaviour L3."""
+    live.when("service.ready", stop)
+    live.run()
+    before = sum(1 for _ in Path("/proc/self/fd").iterdir())
+    for _ in range(4):
+        live.when("service.ready", stop)
+        live.run()
+    assert sum(1 for _ in Path("/proc/self/fd").iterdir()) == before
+
+
+def test_a_stop_is_prompt_where_nothing_is_under_way(live: Live) -> None:
+    """Behaviour L4."""
+    asked: list[float] = []
+
+    def ask() -> None:
+        asked.append(time.monotonic())
+        stop()
+
+    live.when("service.ready", ask)
+    live.run()
+    assert time.monotonic() - asked[0] < 2.0
+
+
+def test_a_stop_leaves_what_waits_for_the_next_start(live: Live, pigment: Simulator) -> None:
+    """Behaviours L5, L6."""
+    live.settings = replace(live.settings, workers=1)
+    for name in ("a.csv", "b.csv", "c.csv"):
+        (live.inbox / name).write_text(ROWS + name)
+    live.on_job("job.pushed", stop)
+    live.run()
+    live.ear.on_job = lambda _: None
+    assert live.run(run_once=True) == 0
+    assert names(live.inbox / "done") == ["a.csv", "b.csv", "c.csv"]
+    assert len(pigment.pushes()) == 3
+
+
+def test_a_call_that_hangs_is_cut_after_the_grace(live: Live, pigment: Simulator) -> None:
+    pigment.script(Fault.act("hang_after_body"))
+    live.settings = replace(live.settings, stop_grace_s=0.1)
+    (live.inbox / "a.csv").write_text(ROWS)
+
+    def stop_when_it_hangs() -> None:
+        pigment.wait_for(lambda s: len(s.pushes()) == 1)
+        stop()
+
+    live.on_job("job.pushing", threading.Thread(target=stop_when_it_hangs).start)
+    assert live.run() == 0
+    assert live.ear.jobs[-1].job.outcome is Outcome.UNSURE
+    assert names(live.inbox / "failed") == ["a.csv", "a.csv.reason.txt"]
+
+
+def test_what_can_not_be_stored_at_the_stop_is_left_to_the_next_start(
+    live: Live, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(service, "AFTER_CUT_S", 0.1)
+    live.settings = replace(live.settings, stop_grace_s=0.1)
+    locks: list[Callable[[], None]] = []
+
+    def lock() -> None:
+        live.service._journal._database._connection.execute("PRAGMA busy_timeout = 0")
+        other = sqlite3.connect(
+            live.settings.state_directory / "journal.db",
+            isolation_level=None,
+            check_same_thread=False,
+        )
+        other.execute("BEGIN IMMEDIATE")
+        locks.append(other.close)
+        stop()
+
+    live.on_job("job.pushing", lock)
+    (live.inbox / "a.csv").write_text(ROWS)
+    assert live.run() == 0
+    locks[0]()
+    live.ear.on_job = lambda _: None
+    assert live.run(run_once=True) == 1
+    assert live.ear.jobs[-1].job.outcome is Outcome.UNSURE
+
+
+def test_a_second_service_is_refused_and_the_first_one_is_not_disturbed(live: Live) -> None:
+    """Behaviour T15."""
+    lock = ServiceLock(live.settings.state_directory)
+    lock.take()
+    with pytest.raises(errors.AlreadyRunning):
+        live.run()
+    lock.drop()
+    assert live.announced() == []
+
+
+def test_a_journal_that_can_not_be_opened_ends_the_start_and_frees_the_lock(live: Live) -> None:
+    """Behaviour T16."""
+    (live.settings.state_directory / "journal.db").write_text("no journal at all" * 100)
+    with pytest.raises(errors.JournalDamaged):
+        live.run()
+    ServiceLock(live.settings.state_directory).take()
+
+
+def test_a_start_that_fails_half_way_closes_what_it_opened(
+    live: Live, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> str:
+        raise errors.JournalBusy("disk full")
+
+    monkeypatch.setattr(service, "begin_instance", fail)
+    with pytest.raises(errors.JournalBusy):
+        live.run()
+    with pytest.raises(sqlite3.ProgrammingError):
+        live.service._journal.identity.starts  # noqa: B018  # it is closed
+
+
+def test_a_thread_that_dies_stops_the_service_loudly(
+    live: Live, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Behaviour T29."""
+
+    def fail(_: Intake) -> float:
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr(Intake, "round", fail)
+    with pytest.raises(errors.ThreadDied, match="intake: a bug"):
+        live.run()
+    assert live.announced()[-1] == "service.stopped"
+    assert [record.message for record in caplog.records] == ["thread.died"]
+
+
+def test_a_folder_that_is_missing_at_the_start_is_lost_and_no_reason_to_end(live: Live) -> None:
+    live.inbox.rmdir()
+    live.when("service.ready", stop)
+    assert live.run() == 0
+    assert live.ear.told(ConditionKind.FOLDER_LOST) == [True]
+    assert "folder.not_marked" in live.announced()
+
+
+def test_remarks_of_the_configuration_are_said_at_the_start(live: Live) -> None:
+    live.settings = replace(live.settings, remarks=("config.yaml:3: load_mode: not said",))
+    live.when("service.ready", stop)
+    live.run()
+    assert live.ear.announced("config.remark") == [{"detail": "config.yaml:3: load_mode: not said"}]
+
+
+# ---------------------------------------------------------------- once
+
+
+@pytest.mark.parametrize(("text", "code"), [(ROWS, 0), ("SIMULATE-FAIL\n1\n", 1)])
+def test_a_run_over_the_first_files_ends_by_itself_and_tells_how(
+    live: Live, text: str, code: int
+) -> None:
+    """Behaviour J9."""
+    (live.inbox / "a.csv").write_text(text)
+    assert live.run(run_once=True) == code
+    assert names(live.inbox) == []
+
+
+# ---------------------------------------------------------------- reload
+
+
+def test_a_reload_takes_over_what_changed(live: Live, tmp_path: Path, pigment: Simulator) -> None:
+    """Behaviour T26."""
+    new = tmp_path / "new"
+    new.mkdir()
+    (new / "b.csv").write_text(ROWS)
+    changed = route(new, "more", OTHER_LANE, quiet_s=0.02)
+
+    def change() -> None:
+        live.settings = replace(live.settings, routes=(*live.settings.routes, changed), workers=9)
+        hang_up()
+
+    live.when("service.ready", change)
+    live.on_job("job.finished", stop)
+    assert live.run() == 0
+    assert names(new / "done") == ["b.csv"]
+    assert live.ear.announced("service.reloaded") == [{"routes": 2}]
+    assert live.ear.announced("service.restart_needed") == [{"settings": ["workers"]}]
+
+
+def test_a_bad_configuration_is_reported_and_the_old_one_goes_on(live: Live) -> None:
+    """Behaviour T26."""
+
+    def spoil() -> Settings:
+        raise errors.ConfigError(["config.yaml:1: routes: is empty"])
+
+    def reload() -> None:
+        live.loaded = spoil
+        hang_up()
+
+    live.when("service.ready", reload)
+    live.when("service.reload_failed", lambda: (live.inbox / "a.csv").write_text(ROWS))
+    live.on_job("job.finished", stop)
+    assert live.run() == 0
+    (said,) = live.ear.announced("service.reload_failed")
+    assert said["problems"] == ("config.yaml:1: routes: is empty",)
+
+
+def test_a_reload_that_finds_the_journal_busy_is_done_when_it_is_not(live: Live) -> None:
+    tries: list[int] = []
+
+    def load() -> Settings:
+        tries.append(len(tries))
+        if len(tries) < 3:
+            raise errors.JournalBusy("disk full")
+        return live.settings
+
+    live.loaded = load
+    live.when("service.ready", hang_up)
+    live.when("service.reloaded", stop)
+    assert live.run() == 0
+    assert len(tries) == 3
+
+
+@pytest.mark.parametrize("when", ["job.pushing", "job.push_postponed"])
+def test_files_of_a_route_that_went_are_put_back_even_if_they_were_on_their_way(
+    live: Live, pigment: Simulator, when: str
+) -> None:
+    pigment.script(Fault(status=503, delay_s=0.3, times=None))
+    polled = replace(live.settings.routes[0], watch=Watch.POLLING)
+    live.settings = replace(live.settings, routes=(polled,))
+
+    def drop() -> None:
+        live.settings = replace(live.settings, routes=())
+        hang_up()
+
+    (live.inbox / "a.csv").write_text(ROWS)
+    actions = {when: drop, "job.finished": stop}
+    live.ear.on_job = lambda event: actions.pop(event.name, lambda: None)()
+    assert live.run() == 0
+    assert (names(live.inbox), live.ear.jobs[-1].job.outcome) == (["a.csv"], Outcome.RETURNED)
+
+
+# ---------------------------------------------------------------- the main thread's duties
+
+
+def test_an_operators_command_is_acted_on_while_it_runs(live: Live) -> None:
+    def ask() -> None:
+        journal = live.journal()
+        journal.commands.ask("pause", {"route": "sales"}, asked_by="ada", now=0.0)
+        journal.close()
+
+    live.when("service.ready", ask)
+    live.when("command.pause", stop)
+    assert live.run() == 0
+    assert live.ear.told(ConditionKind.ROUTE_PAUSED) == [True]
+
+
+def test_a_busy_journal_is_waited_out_and_said_once(
+    live: Live, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Behaviour T30."""
+    calls: list[int] = []
+
+    def fail_twice(*arguments: Any) -> str:
+        calls.append(len(calls))
+        if 3 <= len(calls) <= 5:
+            raise errors.JournalBusy("locked")
+        if len(calls) == 7:
+            stop()
+        return sentence(*arguments)
+
+    monkeypatch.setattr(service, "sentence", fail_twice)
+    assert live.run() == 0
+    assert live.announced().count("journal.busy") == 1
+
+
+def test_an_observer_that_went_deaf_is_replaced_and_that_is_said_once(
+    live: Live, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Behaviour T29."""
+    monkeypatch.setattr(service, "OBSERVER_CHECK_S", 0.0)
+
+    def replace_folder() -> None:
+        shutil.rmtree(live.inbox)
+        live.inbox.mkdir()
+
+    live.when("service.ready", replace_folder)
+    live.when("observer.rebuilt", lambda: (live.inbox / "a.csv").write_text(ROWS))
+    live.on_job("job.finished", stop)
+    assert live.run() == 0
+    assert live.announced().count("observer.rebuilt") == 1
+
+
+def test_a_folder_that_is_polled_asks_no_kernel_for_events(live: Live) -> None:
+    """Behaviour K2."""
+    polled = replace(live.settings.routes[0], watch=Watch.POLLING, scan_every_s=0.05)
+    live.settings = replace(live.settings, routes=(polled,))
+    live.when("service.ready", lambda: (live.inbox / "a.csv").write_text(ROWS))
+    live.on_job("job.finished", stop)
+    assert live.run() == 0
+    assert live.service._observer._wanted == frozenset()
+
+
+def test_what_is_old_is_forgotten(live: Live) -> None:
+    (live.inbox / "a.csv").write_text(ROWS)
+    live.run(run_once=True)
+    journal = live.journal()
+    journal.commands.ask("pause", {"route": "sales"}, asked_by="ada", now=0.0)
+    journal.commands.answer(1, succeeded=True, answer="", now=0.0)
+    old = "UPDATE jobs SET finished_at = 0; UPDATE calls SET at = 0"
+    journal._database._connection.executescript(old)
+    journal.close()
+    live.when("service.ready", stop)
+    live.run()
+    journal = live.journal()
+    assert journal.jobs.history() == []
+    assert journal.calls.count(live.settings.host, -1.0) == 0
+    assert journal.commands.get(1) is None
+    journal.close()
+
+
+# ---------------------------------------------------------------- systemd
+
+
+@pytest.fixture
+def manager(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[socket.socket]:
+    """Lend the socket at which systemd would listen."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as receiver:
+        path = os.path.relpath(tmp_path / "notify")
+        receiver.bind(path)
+        receiver.settimeout(0.0)
+        monkeypatch.setenv("NOTIFY_SOCKET", path)
+        monkeypatch.setenv("WATCHDOG_USEC", "40000")
+        yield receiver
+
+
+def heard(receiver: socket.socket) -> list[str]:
+    """Return the messages that came."""
+    messages = []
+    while True:
+        try:
+            messages.append(receiver.recv(4096).decode())
+        except BlockingIOError:
+            return messages
+
+
+def test_systemd_hears_ready_when_all_runs_then_its_state_and_the_stop_at_last(
+    live: Live, manager: socket.socket
+) -> None:
+    live.on_job("job.finished", stop)
+    live.when("service.ready", lambda: (live.inbox / "a.csv").write_text(ROWS))
+    live.run(environ=os.environ)
+    messages = heard(manager)
+    told = [message for message in messages if message != "WATCHDOG=1"]
+    assert told[0] == "READY=1\nSTATUS=0 waiting, 0 in progress"
+    assert told[-1] == "STOPPING=1"
+    assert messages.count("WATCHDOG=1") >= 1
+
+
+def test_systemd_hears_of_a_reload_and_its_end(live: Live, manager: socket.socket) -> None:
+    live.when("service.ready", hang_up)
+    live.when("service.reloaded", stop)
+    live.run(environ=os.environ)
+    told = [message.partition("=")[0] for message in heard(manager)]
+    told = [name for name in told if name not in {"WATCHDOG", "STATUS"}]
+    assert told == ["READY", "RELOADING", "READY", "STOPPING"]
+
+
+def test_the_watchdog_is_not_fed_while_a_thread_is_overdue(
+    live: Live, manager: socket.socket
+) -> None:
+    """Behaviour T29."""
+
+    def hang() -> None:
+        heard(manager)
+        live.service._heartbeats.promise("worker-7", -1.0)
+        live.ear.on_service = lambda _: None
+        live.service._tick()
+        live.service._tick()
+        assert "WATCHDOG=1" not in heard(manager)
+        stop()
+
+    live.when("service.ready", hang)
+    live.run(environ=os.environ)
+
+
+# ---------------------------------------------------------------- small parts
+
+
+def test_the_first_signal_asks_and_the_second_one_kills() -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    with Signals() as signals:
+        assert signals.wait(0.0) is None
+        hang_up()
+        stop()
+        assert [signals.wait(1.0), signals.wait(1.0)] == [Wake.RELOAD, Wake.STOP]
+        assert signal.getsignal(signal.SIGTERM) is before
+        assert signal.getsignal(signal.SIGHUP) != signal.SIG_DFL
+    assert signal.getsignal(signal.SIGHUP) == signal.SIG_DFL
+
+
+def test_a_supervised_thread_keeps_its_error_and_tells_of_it(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    told = threading.Event()
+
+    def fail() -> None:
+        raise ValueError("a bug")
+
+    thread = Supervised("part", fail, told.set)
+    thread.start()
+    assert told.wait(5.0)
+    assert thread.join(5.0)
+    assert (thread.name, str(thread.error)) == ("part", "a bug")
+    assert "thread.died" in caplog.text
+
+
+def test_a_key_is_found_by_its_name_else_the_default_one_is_taken(live: Live) -> None:
+    keys = {"/own": Secret("own"), "default": Secret("common")}
+    found = destination(replace(live.settings, keys=keys))
+    assert [found.key(name) for name in ("/own", "default", "/gone")] == ["own", "common", "common"]
+    assert found.key_names == ("/own", "default")
+    keyless = destination(replace(live.settings, keys={}))
+    assert (keyless.key("default"), keyless.key_names) == ("", ("default",))
+    assert destination(live.settings).host == live.settings.host
+
+
+SAID = [
+    (ConditionKind.KEY_REFUSED, "default", "blocked: key refused"),
+    (ConditionKind.CONFIGURATION_MISSING, LANE, "sales blocked: unknown configuration"),
+    (ConditionKind.ROUTE_PAUSED, "sales", "sales paused"),
+    (ConditionKind.HOST_UNAVAILABLE, "h", "Pigment can't be reached"),
+]
+
+
+@pytest.fixture
+def one(tmp_path: Path) -> Iterator[Rig]:
+    routes = route(tmp_path / "in"), route(tmp_path / "in", "more", OTHER_LANE)
+    with rig(tmp_path, *routes) as built:
+        yield built
+
+
+@pytest.mark.parametrize(("kind", "subject", "words"), SAID)
+def test_the_status_line_names_each_trouble_and_whom_it_stops(
+    one: Rig, kind: ConditionKind, subject: str, words: str
+) -> None:
+    one.journal.conditions.begin(Condition(kind=kind, subject=subject, since=0.0))
+    said = sentence(one.journal, one.routes, ["worker-1"])
+    assert said == f"0 waiting, 0 in progress, {words}, worker-1 does not answer"
+
+
+def test_the_status_line_counts_what_waits_and_what_is_in_progress(one: Rig) -> None:
+    one.take_in("a.csv", "b.csv", "c.csv")
+    first = one.all_jobs()[0]
+    one.journal.jobs.move(first, State.PUSHING, at=0.0)
+    assert sentence(one.journal, one.routes, []) == "2 waiting, 1 in progress"
