@@ -362,3 +362,44 @@ def test_a_missing_state_directory_is_made_for_the_service_alone(
     assert not (tmp_path / "state").exists()  # whoever checks may be another user
     assert command("run", "--once", "--config", config).returncode == 0
     assert (tmp_path / "state").stat().st_mode & 0o777 == 0o700
+
+
+# ---------------------------------------------------------------- operators
+
+
+def test_a_paused_route_claims_and_does_not_push_while_others_go_on(
+    tmp_path: Path, pigment: Simulator
+) -> None:
+    """Behaviours L1, L2, as the contract has them."""
+    config = write_config(tmp_path, pigment, routes={"sales": {}, "costs": {}})
+    with ServiceProcess(config) as service:
+        service.ready()
+        assert command("pause", "sales", "--config", config).returncode == 0
+        drop(tmp_path / "sales", "kept.csv")
+        drop(tmp_path / "costs", "goes.csv")
+        service.wait_for("job.claimed", file="kept.csv")
+        service.wait_for("job.finished", file="goes.csv", outcome="imported")
+        assert {push.configuration_id for push in pigment.pushes()} == {configuration_id("costs")}
+    with ServiceProcess(config) as service:  # kept over a restart
+        service.ready()
+        assert command("status", "--config", config).returncode == 0
+        assert command("resume", "sales", "--config", config).returncode == 0
+        service.wait_for("job.finished", file="kept.csv", outcome="imported")
+
+
+def test_a_failed_file_that_is_retried_goes_first_and_is_tied_to_the_old_job(
+    tmp_path: Path, pigment: Simulator
+) -> None:
+    config = write_config(tmp_path, pigment)
+    pigment.script(Fault.answer(400, body=b"the block is locked"))
+    drop(tmp_path / "sales", "a.csv")
+    with ServiceProcess(config) as service:
+        service.wait_for("job.finished", file="a.csv", outcome="refused")
+        failed = tmp_path / "sales/failed/a.csv"
+        assert command("retry", failed, "--config", config).returncode == 0
+        service.wait_for("job.finished", file="a.csv", outcome="imported")
+    assert (tmp_path / "sales/done/a.csv").read_text() == ROWS
+    assert failed.with_name("a.csv.reason.txt").read_text().startswith("PUT BACK")
+    told = command("trace", "1", "--config", config).stdout
+    assert "Job 1" in told
+    assert "Job 2" in told

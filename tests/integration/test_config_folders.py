@@ -105,6 +105,7 @@ def test_a_file_in_place_of_an_inbox_is_a_problem_even_if_it_was_seen(folder: Pa
 
 @pytest.mark.parametrize("mode", [0o300, 0o500, 0o600, 0o000])
 def test_an_inbox_without_the_rights_is_a_problem(mode: int, unprivileged: Path) -> None:
+    """Behaviour J3."""
     inbox = unprivileged / "in"
     inbox.chmod(mode)
     (problem,) = said(unprivileged, text())

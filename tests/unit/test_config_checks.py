@@ -81,6 +81,7 @@ def test_an_archive_in_processing_is_refused(folder: str, tmp_path: Path) -> Non
 
 
 def test_done_and_failed_must_be_two(tmp_path: Path) -> None:
+    """Behaviour G10."""
     (problem,) = problems(tmp_path, two(("done: x", "failed: ./x/")))
     assert problem.startswith("config.yaml:6: routes.a.failed: is the same folder as done")
 
