@@ -6,7 +6,7 @@ import sqlite3
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -33,7 +33,7 @@ from pigment_watcher.model import (
 from pigment_watcher.pigment import Client
 from pigment_watcher.recorder import Recorder
 from pigment_watcher.service.recovery import Recovery, begin_instance, mark_folder
-from pigment_watcher.simulator import DEMO_KEY
+from pigment_watcher.simulator import DEMO_KEY, Simulator
 from pigment_watcher.worker import Desk, Destination, Office, Worker
 
 ROWS = "month,account,amount\n2026-09,4000,120.50\n"
@@ -288,10 +288,14 @@ def rig(folder: Path, *routes: Route, **options: Any) -> Iterator[Rig]:
         built.close()
 
 
-def pushed_names(rig: Rig, pushes: Sequence[Any]) -> list[str]:
-    """Return the names of the files that pushes carried, by their bytes."""
-    by_hash = {job.sha256: job.name for job in rig.all_jobs() if job.sha256}
-    return [by_hash[push.sha256] for push in pushes]
+def statuses(pigment: Simulator) -> list[int | None]:
+    """Return what the pushes were answered, in order."""
+    return [push.status for push in pigment.pushes()]
+
+
+def reason(one: Rig, name: str = "a.csv") -> str:
+    """Return what stands in the reason file of a failed file."""
+    return (one.inbox / "failed" / f"{name}.reason.txt").read_text("utf-8-sig")
 
 
 # ---------------------------------------------------------------- surroundings

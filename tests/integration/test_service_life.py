@@ -3,41 +3,27 @@
 import os
 import shutil
 import signal
-import socket
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from rig_fixtures import LANE, OTHER_LANE, ROWS, Ear, Rig, eventually, names, rig, route
+from rig_fixtures import OTHER_LANE, ROWS, names, route
+from service_fixtures import Live, hang_up, stop
 
 from pigment_watcher import errors
 from pigment_watcher.config import Settings
-from pigment_watcher.config.secrets import Secret
 from pigment_watcher.intake import Intake
-from pigment_watcher.journal import Journal, ServiceLock
-from pigment_watcher.model import (
-    Condition,
-    ConditionKind,
-    JobEvent,
-    Limit,
-    Outcome,
-    Route,
-    ServiceEvent,
-    State,
-    Watch,
-)
+from pigment_watcher.journal import ServiceLock
+from pigment_watcher.model import ConditionKind, Outcome, Watch
 from pigment_watcher.policy import delays
-from pigment_watcher.service import Service, service
-from pigment_watcher.service.destination import destination
-from pigment_watcher.service.signals import Signals, Wake
+from pigment_watcher.service import service
 from pigment_watcher.service.status import sentence
-from pigment_watcher.service.threads import Supervised
-from pigment_watcher.simulator import DEMO_KEY, Fault, Simulator
+from pigment_watcher.simulator import Fault, Simulator
 
 
 @pytest.fixture
@@ -46,112 +32,12 @@ def pigment() -> Iterator[Simulator]:
         yield simulator
 
 
-class Live:
-    """A service's surroundings; `run` blocks as the command does, while the ear acts."""
-
-    def __init__(self, folder: Path, url: str) -> None:
-        self.inbox = folder / "in"
-        self.inbox.mkdir()
-        (folder / "state").mkdir()
-        self.ear = Ear()
-        self.settings = _settings(folder, url, route(self.inbox, quiet_s=0.02))
-        self.loaded: Callable[[], Settings] = lambda: self.settings
-        self.service: Service
-
-    def run(self, *, environ: Mapping[str, str] | None = None, run_once: bool = False) -> int:
-        """Run to the end; no thread is left."""
-        before = our_threads()
-        self.service = Service(
-            self.settings,
-            load=self._load,
-            listeners=[self.ear],
-            environ=environ or {},
-            run_once=run_once,
-        )
-        try:
-            return self.service.run()
-        finally:
-            eventually(lambda: our_threads() == before)
-
-    def _load(self) -> Settings:
-        return self.loaded()
-
-    def when(self, name: str, act: Callable[[], object]) -> None:
-        """Do something when the service announces an event, once."""
-        earlier = self.ear.on_service
-
-        def hear(event: ServiceEvent) -> None:
-            nonlocal act
-            earlier(event)
-            if event.name == name:
-                doing, act = act, lambda: None
-                doing()
-
-        self.ear.on_service = hear
-
-    def on_job(self, name: str, act: Callable[[], object]) -> None:
-        """Do something when a job's event is told, once: a second signal would kill."""
-
-        def hear(event: JobEvent) -> None:
-            nonlocal act
-            if event.name == name:
-                doing, act = act, lambda: None
-                doing()
-
-        self.ear.on_job = hear
-
-    def announced(self) -> list[str]:
-        """Return the names of the service's events, in order."""
-        return [event.name for event in self.ear.services]
-
-    def journal(self) -> Journal:
-        """Open the journal that a service left."""
-        return Journal.open(self.settings.state_directory)
-
-
-def our_threads() -> list[str]:
-    """Return the names of all threads but those of the stand-in."""
-    names = (thread.name for thread in threading.enumerate())
-    return sorted(name for name in names if not name.startswith("simulator"))
-
-
-def _settings(folder: Path, url: str, *routes: Route) -> Settings:
-    return Settings(
-        file=folder / "config.yaml",
-        url=url,
-        host=url.removeprefix("http://"),
-        keys={"default": Secret(DEMO_KEY)},
-        connect_timeout_s=2.0,
-        answer_timeout_s=5.0,
-        import_deadline_s=60.0,
-        request_limit=Limit(10_000, 60.0),
-        push_limit=Limit(10_000, 60.0),
-        ca_bundle=None,
-        proxy=None,
-        state_directory=folder / "state",
-        workers=2,
-        stop_grace_s=5.0,
-        keep_history_s=3600.0,
-        log_level="info",
-        log_format="json",
-        routes=routes,
-    )
-
-
 @pytest.fixture
 def live(tmp_path: Path, pigment: Simulator, monkeypatch: pytest.MonkeyPatch) -> Live:
     """Lend a quick service that is not started."""
     monkeypatch.setattr(service, "TICK_S", 0.02)
     monkeypatch.setattr(delays, "POLL_S", (0.01, 0.01))
     return Live(tmp_path, pigment.url)
-
-
-def stop() -> None:
-    os.kill(os.getpid(), signal.SIGTERM)
-
-
-def hang_up() -> None:
-    os.kill(os.getpid(), signal.SIGHUP)
 
 
 # ---------------------------------------------------------------- start and stop
@@ -487,140 +373,3 @@ def test_what_is_old_is_forgotten(live: Live) -> None:
     assert journal.calls.count(live.settings.host, -1.0) == 0
     assert journal.commands.get(1) is None
     journal.close()
-
-
-# ---------------------------------------------------------------- systemd
-
-
-@pytest.fixture
-def manager(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[socket.socket]:
-    """Lend the socket at which systemd would listen."""
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as receiver:
-        path = os.path.relpath(tmp_path / "notify")
-        receiver.bind(path)
-        receiver.settimeout(0.0)
-        monkeypatch.setenv("NOTIFY_SOCKET", path)
-        monkeypatch.setenv("WATCHDOG_USEC", "40000")
-        yield receiver
-
-
-def heard(receiver: socket.socket) -> list[str]:
-    """Return the messages that came."""
-    messages = []
-    while True:
-        try:
-            messages.append(receiver.recv(4096).decode())
-        except BlockingIOError:
-            return messages
-
-
-def test_systemd_hears_ready_when_all_runs_then_its_state_and_the_stop_at_last(
-    live: Live, manager: socket.socket
-) -> None:
-    live.on_job("job.finished", stop)
-    live.when("service.ready", lambda: (live.inbox / "a.csv").write_text(ROWS))
-    live.run(environ=os.environ)
-    messages = heard(manager)
-    told = [message for message in messages if message != "WATCHDOG=1"]
-    assert told[0] == "READY=1\nSTATUS=0 waiting, 0 in progress"
-    assert told[-1] == "STOPPING=1"
-    assert messages.count("WATCHDOG=1") >= 1
-
-
-def test_systemd_hears_of_a_reload_and_its_end(live: Live, manager: socket.socket) -> None:
-    live.when("service.ready", hang_up)
-    live.when("service.reloaded", stop)
-    live.run(environ=os.environ)
-    told = [message.partition("=")[0] for message in heard(manager)]
-    told = [name for name in told if name not in {"WATCHDOG", "STATUS"}]
-    assert told == ["READY", "RELOADING", "READY", "STOPPING"]
-
-
-def test_the_watchdog_is_not_fed_while_a_thread_is_overdue(
-    live: Live, manager: socket.socket
-) -> None:
-    """Behaviour T29."""
-
-    def hang() -> None:
-        heard(manager)
-        live.service._heartbeats.promise("worker-7", -1.0)
-        live.ear.on_service = lambda _: None
-        live.service._tick()
-        live.service._tick()
-        assert "WATCHDOG=1" not in heard(manager)
-        stop()
-
-    live.when("service.ready", hang)
-    live.run(environ=os.environ)
-
-
-# ---------------------------------------------------------------- small parts
-
-
-def test_the_first_signal_asks_and_the_second_one_kills() -> None:
-    before = signal.getsignal(signal.SIGTERM)
-    with Signals() as signals:
-        assert signals.wait(0.0) is None
-        hang_up()
-        stop()
-        assert [signals.wait(1.0), signals.wait(1.0)] == [Wake.RELOAD, Wake.STOP]
-        assert signal.getsignal(signal.SIGTERM) is before
-        assert signal.getsignal(signal.SIGHUP) != signal.SIG_DFL
-    assert signal.getsignal(signal.SIGHUP) == signal.SIG_DFL
-
-
-def test_a_supervised_thread_keeps_its_error_and_tells_of_it(
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    told = threading.Event()
-
-    def fail() -> None:
-        raise ValueError("a bug")
-
-    thread = Supervised("part", fail, told.set)
-    thread.start()
-    assert told.wait(5.0)
-    assert thread.join(5.0)
-    assert (thread.name, str(thread.error)) == ("part", "a bug")
-    assert "thread.died" in caplog.text
-
-
-def test_a_key_is_found_by_its_name_else_the_default_one_is_taken(live: Live) -> None:
-    keys = {"/own": Secret("own"), "default": Secret("common")}
-    found = destination(replace(live.settings, keys=keys))
-    assert [found.key(name) for name in ("/own", "default", "/gone")] == ["own", "common", "common"]
-    assert found.key_names == ("/own", "default")
-    keyless = destination(replace(live.settings, keys={}))
-    assert (keyless.key("default"), keyless.key_names) == ("", ("default",))
-    assert destination(live.settings).host == live.settings.host
-
-
-SAID = [
-    (ConditionKind.KEY_REFUSED, "default", "blocked: key refused"),
-    (ConditionKind.CONFIGURATION_MISSING, LANE, "sales blocked: unknown configuration"),
-    (ConditionKind.ROUTE_PAUSED, "sales", "sales paused"),
-    (ConditionKind.HOST_UNAVAILABLE, "h", "Pigment can't be reached"),
-]
-
-
-@pytest.fixture
-def one(tmp_path: Path) -> Iterator[Rig]:
-    routes = route(tmp_path / "in"), route(tmp_path / "in", "more", OTHER_LANE)
-    with rig(tmp_path, *routes) as built:
-        yield built
-
-
-@pytest.mark.parametrize(("kind", "subject", "words"), SAID)
-def test_the_status_line_names_each_trouble_and_whom_it_stops(
-    one: Rig, kind: ConditionKind, subject: str, words: str
-) -> None:
-    one.journal.conditions.begin(Condition(kind=kind, subject=subject, since=0.0))
-    said = sentence(one.journal, one.routes, ["worker-1"])
-    assert said == f"0 waiting, 0 in progress, {words}, worker-1 does not answer"
-
-
-def test_the_status_line_counts_what_waits_and_what_is_in_progress(one: Rig) -> None:
-    one.take_in("a.csv", "b.csv", "c.csv")
-    first = one.all_jobs()[0]
-    one.journal.jobs.move(first, State.PUSHING, at=0.0)
-    assert sentence(one.journal, one.routes, []) == "2 waiting, 1 in progress"
