@@ -227,6 +227,28 @@ def test_a_folder_that_can_not_be_claimed_in_does_not_stop_the_others(tmp_path: 
         }
 
 
+def test_a_claim_that_could_not_be_stored_is_stored_when_it_can(
+    one: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = claims.take
+    release: list[Undo] = []
+
+    def take_and_lock(source: Path, to: Path) -> None:
+        real(source, to)
+        release.append(one.lock_journal())
+
+    monkeypatch.setattr(claims, "take", take_and_lock)
+    one.put("a.csv")
+    one.look()
+    one.clock.advance(QUIET_S)
+    one.intake._patient_round()
+    assert one.job().claimed_at is None
+    release[0]()
+    one.intake._patient_round()
+    assert one.job().claimed_at is not None
+    assert one.ear.named("job.claimed") == ["a.csv"]
+
+
 def test_a_journal_that_can_not_be_written_is_waited_out_and_said_once(one: Rig) -> None:
     """Behaviours H11, T30."""
     one.put("a.csv")

@@ -15,7 +15,7 @@ import pytest
 from rig_fixtures import OTHER_LANE, ROWS, names, route
 from service_fixtures import Live, hang_up, stop
 
-from pigment_watcher import errors
+from pigment_watcher import errors, observer
 from pigment_watcher.config import Settings
 from pigment_watcher.intake import Intake
 from pigment_watcher.journal import ServiceLock
@@ -107,7 +107,7 @@ def test_a_stop_leaves_what_waits_for_the_next_start(live: Live, pigment: Simula
 
 def test_a_call_that_hangs_is_cut_after_the_grace(live: Live, pigment: Simulator) -> None:
     pigment.script(Fault.act("hang_after_body"))
-    live.settings = replace(live.settings, stop_grace_s=0.1)
+    live.settings = replace(live.settings, stop_grace_s=0.1, answer_timeout_s=60.0)
     (live.inbox / "a.csv").write_text(ROWS)
 
     def stop_when_it_hangs() -> None:
@@ -341,6 +341,22 @@ def test_an_observer_that_went_deaf_is_replaced_and_that_is_said_once(
         live.inbox.mkdir()
 
     live.when("service.ready", replace_folder)
+    live.when("observer.rebuilt", lambda: (live.inbox / "a.csv").write_text(ROWS))
+    live.on_job("job.finished", stop)
+    assert live.run() == 0
+    assert live.announced().count("observer.rebuilt") == 1
+
+
+def test_an_observer_that_can_not_be_had_is_said_once_and_files_are_found_by_the_clock(
+    live: Live, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def none_left() -> None:
+        raise OSError(24, "inotify instance limit reached")
+
+    monkeypatch.setattr(observer, "WatchdogObserver", none_left)
+    monkeypatch.setattr(service, "OBSERVER_CHECK_S", 0.0)
+    often = replace(live.settings.routes[0], scan_every_s=0.05)
+    live.settings = replace(live.settings, routes=(often,))
     live.when("observer.rebuilt", lambda: (live.inbox / "a.csv").write_text(ROWS))
     live.on_job("job.finished", stop)
     assert live.run() == 0

@@ -13,7 +13,7 @@ import pytest
 from clock_fixtures import RunningClock
 from rig_fixtures import ROWS, Rig, eventually, in_thread, names, rig, route
 
-from pigment_watcher.model import Condition, ConditionKind, Outcome
+from pigment_watcher.model import Condition, ConditionKind, Outcome, State
 from pigment_watcher.policy import delays
 from pigment_watcher.simulator import Fault, Simulator
 from pigment_watcher.worker import Worker
@@ -82,12 +82,16 @@ def test_workers_carry_every_file_once_and_end_promptly(
 def test_polls_go_on_beside_uploads_that_hang(live: Rig, pigment: Simulator) -> None:
     live.take_in("0-a.csv")
     live.work()
+    importing = live.job()
+    later = live.clock.now() + 3600.0
+    live.journal.jobs.move(importing, State.IMPORTING, at=live.clock.now(), due_at=later)
     pigment.script(Fault.act("hang", times=None))
     live.take_in(*(f"{lane}-a.csv" for lane in range(1, 5)))
     with working(live, 4):
-        pigment.wait_for(lambda s: len(s.pushes()) == 4)
+        pigment.wait_for(lambda s: len(s.pushes()) == 4)  # one before, and three at once
+        live.journal.jobs.hasten(live.clock.now())
+        live.desk.wake()
         eventually(lambda: live.ear.named("job.finished") == ["0-a.csv"])
-        assert len(pigment.pushes()) == 4  # one before, and three at once
         live.desk.stop()
         live.desk.abort()
 
