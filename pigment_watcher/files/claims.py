@@ -95,7 +95,7 @@ def check(source: Path, expected: Fingerprint) -> None:
 def take(source: Path, to: Path) -> None:
     """Claim a file by its rename to a path in a job's folder.
 
-    Raises FileVanished, FileChanged, NameTaken, OSError.
+    Raises FileVanished, FileChanged, FileUnreadable, NameTaken, OSError.
     """
     try:
         moves.rename(source, to)
@@ -105,6 +105,10 @@ def take(source: Path, to: Path) -> None:
     except OSError as error:
         if error.errno in {errno.EBUSY, errno.ETXTBSY}:
             raise errors.FileChanged(f"{source}: another program has it open") from error
+        if isinstance(error, PermissionError) and os.access(source.parent, os.W_OK | os.X_OK):
+            # It is this file alone: immutable, or another's in a folder with the sticky bit.
+            why = f"{source}: it can't be moved ({error.strerror}); let the service's user move it"
+            raise errors.FileUnreadable(why) from error
         if error.errno != errno.EXDEV:
             raise
         # Only a file of a failed/ on another file system: an inbox holds its own processing/.

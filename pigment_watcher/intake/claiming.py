@@ -3,6 +3,7 @@
 import contextlib
 import os
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from pigment_watcher import __version__, errors
@@ -13,6 +14,14 @@ from pigment_watcher.model import Job, JobEvent, Outcome, State, Verdict
 from pigment_watcher.policy import lanes
 from pigment_watcher.policy.decisions import Decision
 from pigment_watcher.recorder import Recorder
+
+
+@dataclass(frozen=True, slots=True)
+class Unclaimed:
+    """What could not be claimed: folders, to be tried again, and files left where they are."""
+
+    folders: list[errors.FolderError] = field(default_factory=list)
+    files: dict[Path, errors.FileError] = field(default_factory=dict)
 
 
 class Claimer:
@@ -47,37 +56,37 @@ class Claimer:
                 left_over.add(lane)
         return chosen, left_over
 
-    def claim(self, candidates: Sequence[Candidate]) -> list[errors.FolderError]:
+    def claim(self, candidates: Sequence[Candidate]) -> Unclaimed:
         """Store a row for each candidate, then rename the files; see `complete`."""
         now = self._clock.now()
         return self.complete(
             self._journal.jobs.add([_new_job(candidate, now) for candidate in candidates])
         )
 
-    def complete(self, jobs: Sequence[Job]) -> list[errors.FolderError]:
+    def complete(self, jobs: Sequence[Job]) -> Unclaimed:
         """Bring the files of queued jobs into processing/, wherever a crash left them.
 
-        Returns which folders can't be claimed in now: what is missing there may be tried again.
+        Returns what could not be brought; in a folder that fails the rest may be tried again.
         """
         by_folder: dict[Path, list[Job]] = {}
         for job in jobs:
             by_folder.setdefault(job.rules.directory, []).append(job)
-        failed = []
+        unclaimed = Unclaimed()
         for directory, group in by_folder.items():
             try:
                 with moves.translated(directory):
-                    self._complete_in(directory, group)
+                    self._complete_in(directory, group, unclaimed)
             except errors.FolderError as error:
-                failed.append(error)
+                unclaimed.folders.append(error)
         self._claimed()
-        return failed
+        return unclaimed
 
-    def _complete_in(self, directory: Path, jobs: Sequence[Job]) -> None:
+    def _complete_in(self, directory: Path, jobs: Sequence[Job], unclaimed: Unclaimed) -> None:
         claims.make_places(directory, self._instance, [job.id for job in jobs])
         there: list[Job] = []
         try:
             for job in jobs:
-                if self._bring(job):
+                if self._bring(job, unclaimed):
                     there.append(job)
                     moves.sync(claims.place(directory, self._instance, job.id))
         finally:
@@ -87,7 +96,7 @@ class Claimer:
             for job in self._journal.jobs.claimed(there, self._clock.now()) if there else []:
                 self._recorder.tell(JobEvent(name="job.claimed", job=job))
 
-    def _bring(self, job: Job) -> bool:
+    def _bring(self, job: Job, unclaimed: Unclaimed) -> bool:
         """Return whether the file is in its place; end the job if it is nowhere."""
         path = claims.path(job.rules.directory, self._instance, job.id, job.name)
         if moves.is_there(path):
@@ -100,8 +109,9 @@ class Claimer:
                 claims.take(job.source, path)
             except errors.FileVanished as error:
                 self._end(job, Outcome.GONE, str(error))
-            except errors.FileChanged as error:
+            except (errors.FileChanged, errors.FileUnreadable) as error:
                 self._end(job, Outcome.RETURNED, str(error))
+                unclaimed.files[job.source] = error
             else:
                 return True
         claims.drop_place(path.parent)

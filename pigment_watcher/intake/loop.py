@@ -299,8 +299,7 @@ class Intake:
         try:
             claims.check(candidate.source, candidate.fingerprint)
         except errors.FileUnreadable as error:
-            self._say(candidate.source, ConditionKind.FILE_UNREADABLE, str(error))
-            inbox.look_again(name, monotonic + inbox.scan_every_s)
+            self._leave(candidate, error)
             self._settle_first([candidate.source])
             return False
         except errors.FileVanished:
@@ -312,19 +311,31 @@ class Intake:
             return False
         return True
 
+    def _leave(self, candidate: Candidate, error: errors.FileError) -> None:
+        """Leave a file where it is; one that we may not take is said once and tried again later."""
+        inbox = self._inboxes[candidate.source.parent]
+        again_at = self._clock.monotonic()
+        if isinstance(error, errors.FileUnreadable):
+            self._say(candidate.source, ConditionKind.FILE_UNREADABLE, str(error))
+            again_at += inbox.scan_every_s
+        inbox.look_again(candidate.source.name, again_at)
+
     def _claim_checked(self, candidates: list[Candidate]) -> None:
         """Claim; where that fails the rows are there, and are completed later."""
-        failed = self._claimer.claim(candidates)
+        unclaimed = self._claimer.claim(candidates)
         for candidate in candidates:
-            self._inboxes[candidate.source.parent].forget(candidate.source.name)
-            self._unsay_one(candidate.source)
+            if (error := unclaimed.files.get(candidate.source)) is not None:
+                self._leave(candidate, error)
+            else:
+                self._inboxes[candidate.source.parent].forget(candidate.source.name)
+                self._unsay_one(candidate.source)
         self._settle_first(candidate.source for candidate in candidates)
-        self._begin_stuck(failed)
+        self._begin_stuck(unclaimed.folders)
 
     def _complete_doubtful(self) -> None:
         with self._told:
             self._doubtful = False
-        failed = self._claimer.complete(self._recorder.journal.jobs.unclaimed())
+        failed = self._claimer.complete(self._recorder.journal.jobs.unclaimed()).folders
         for folder in self._stuck - {error.folder for error in failed}:
             self._recorder.end(ConditionKind.CLAIM_STUCK, folder)
             self._stuck.discard(folder)

@@ -54,6 +54,10 @@ class Work:
     slot: int | None = None
 
 
+#: What is read of a job that may be pushed next.
+_HEAD = "j.id, j.configuration_id, j.key, j.route, j.due_at"
+
+
 @dataclass(frozen=True, slots=True)
 class _Item:
     due_at: float
@@ -165,22 +169,29 @@ class Agenda:
     def _heads(self, gates: _Gates) -> Iterator[_Item]:
         """Find the first of each lane: chosen by order, then waited for; nothing overtakes it."""
         heads = self._rows(
-            "SELECT j.id, j.configuration_id, j.key, j.route, j.due_at, j.retry_of"
-            " FROM lanes l JOIN jobs j ON j.id = ("
+            f"SELECT {_HEAD} FROM lanes l JOIN jobs j ON j.id = ("  # noqa: S608
             "  SELECT id FROM jobs WHERE configuration_id = l.configuration_id"
             "  AND state = 'QUEUED' ORDER BY priority, sort_modified, name, id LIMIT 1)"
             " WHERE j.claimed_at IS NOT NULL AND NOT EXISTS ("
             "  SELECT 1 FROM jobs WHERE configuration_id = l.configuration_id"
             "  AND state IN ('PUSHING', 'IMPORTING'))"
         )
-        for row in heads:
-            lane = row["configuration_id"]
-            if row["key"] in gates.keys or row["route"] in gates.paused:
-                continue
-            if lane in gates.held and gates.held[lane] != row["retry_of"]:
+        for head in heads:
+            lane = head["configuration_id"]
+            row = self._retry_of(gates.held[lane]) if lane in gates.held else head
+            if row is None or row["key"] in gates.keys or row["route"] in gates.paused:
                 continue
             due_at = max(row["due_at"], gates.lanes.get(lane, 0.0))
             yield _Item(due_at, "push", row["id"], lane)
+
+    def _retry_of(self, job_id: int | None) -> Any:
+        """Find the retry of the job that holds a lane: it alone may go."""
+        found = self._rows(
+            f"SELECT {_HEAD} FROM jobs j"  # noqa: S608
+            " WHERE retry_of = ? AND state = 'QUEUED' AND claimed_at IS NOT NULL LIMIT 1",
+            job_id,
+        )
+        return found[0] if found else None
 
     def _gates(self) -> _Gates:
         gates = _Gates()

@@ -1,6 +1,7 @@
 """What operators ask for, done by the service: only it steps jobs."""
 
 import contextlib
+import inspect
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -71,6 +72,10 @@ class Operations:
         act = actions.get(command.name)
         if act is None:
             return False, f"this version knows no command {command.name!r}"
+        try:
+            inspect.signature(act).bind(command.asked_by, **command.arguments)
+        except TypeError:  # asked by another version: not to be stumbled over at each start
+            return False, f"this version understands {command.name!r} otherwise: ask again"
         try:
             return True, act(command.asked_by, **command.arguments)
         except errors.JournalError:

@@ -242,7 +242,8 @@ class Service:
         except errors.JournalBusy as error:
             self._recorder.announce("journal.busy", "warning", detail=str(error))
             self._reload_again = True
-        self._systemd.ready(self._said)
+        if self._is_ready:
+            self._systemd.ready(self._said)
 
     def _take_over(self, settings: Settings) -> None:
         fixed = ("state_directory", "workers", "log_level", "log_format")

@@ -80,6 +80,27 @@ def test_two_inboxes_of_one_configuration_share_one_window(tmp_path: Path) -> No
         assert claimed == {f"{letter}{number:02}.csv" for letter in "ab" for number in range(50)}
 
 
+def test_a_file_that_can_not_be_moved_is_said_once_and_holds_no_other(one: Rig) -> None:
+    """Behaviours G13, H10."""
+    stuck = one.put("stuck.csv")
+    if subprocess.run(["chattr", "+i", stuck], check=False, capture_output=True).returncode:
+        pytest.skip("no file can be made immutable here")
+    try:
+        one.take_in("other.csv")
+        for _ in range(3):
+            one.look(QUIET_S)
+    finally:
+        subprocess.run(["chattr", "-i", stuck], check=True)
+    assert one.ear.told(ConditionKind.FILE_UNREADABLE) == [True]
+    assert one.ear.told(ConditionKind.CLAIM_STUCK) == []
+    ends = [(job.name, job.outcome) for job in one.all_jobs()]
+    assert sorted(ends, key=str) == [("other.csv", None), ("stuck.csv", Outcome.RETURNED)]
+    one.look(120.0)
+    one.look(QUIET_S)
+    assert not stuck.exists()
+    assert one.ear.told(ConditionKind.FILE_UNREADABLE) == [True, False]
+
+
 # ---------------------------------------------------------------- lost folders
 
 

@@ -342,6 +342,15 @@ def test_a_retry_of_something_else_waits_in_a_held_lane(journal: Journal) -> Non
     assert journal.agenda.next(NOW, LIMITS) is None
 
 
+def test_in_a_held_lane_the_right_retry_overtakes_that_of_another_file(journal: Journal) -> None:
+    """Else nothing but `resume` could ever free the lane."""
+    claim_one(journal, "another.csv", priority=0, retry_of=6)
+    claim_one(journal, "right.csv", priority=0, retry_of=7)
+    trouble(journal, ConditionKind.LANE_HELD, LANE, job_id=7)
+
+    assert pushed(journal) == "right.csv"
+
+
 # ---------------------------------------------------------------- limits
 
 

@@ -378,6 +378,14 @@ def test_a_command_of_a_newer_version_is_told_so(one: Rig) -> None:
     assert ask(one, "dance") == (False, "this version knows no command 'dance'")
 
 
+def test_a_command_with_words_of_another_version_is_told_so_and_not_stumbled_over(
+    one: Rig,
+) -> None:
+    succeeded, answer = ask(one, "pause", folder="sales")
+    assert not succeeded
+    assert "understands 'pause' otherwise" in answer
+
+
 def test_a_command_waits_until_the_journal_can_be_written(one: Rig) -> None:
     one.journal.commands.ask("pause", {"route": "sales"}, asked_by="ada", now=0.0)
     operations = Operations(one.recorder, one.clock, one.intake.claim_again, one.recovery)
