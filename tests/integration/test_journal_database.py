@@ -390,3 +390,13 @@ def test_who_looks_changes_nothing(tmp_path: Path) -> None:
         assert count(journal) == 1
         with pytest.raises(errors.JournalBusy, match="readonly"):
             journal.jobs.add([new_job()])
+
+
+def test_what_sqlite_rolled_back_by_itself_is_not_rolled_back_again(tmp_path: Path) -> None:
+    with closing(database.open_for_writing(tmp_path / NAME)) as opened:
+        with pytest.raises(KeyError), opened.writing() as connection:
+            connection.execute("INSERT INTO meta VALUES ('a', '1')")
+            connection.execute("ROLLBACK")  # as SQLite does when the disk is full
+            raise KeyError
+        with opened.reading() as connection:
+            assert connection.execute("SELECT count(*) FROM meta").fetchone()[0] == 0
