@@ -394,9 +394,14 @@ def test_who_looks_changes_nothing(tmp_path: Path) -> None:
 
 def test_what_sqlite_rolled_back_by_itself_is_not_rolled_back_again(tmp_path: Path) -> None:
     with closing(database.open_for_writing(tmp_path / NAME)) as opened:
-        with pytest.raises(KeyError), opened.writing() as connection:
-            connection.execute("INSERT INTO meta VALUES ('a', '1')")
-            connection.execute("ROLLBACK")  # as SQLite does when the disk is full
-            raise KeyError
+        with pytest.raises(KeyError):
+            _fail_after_a_rollback(opened)
         with opened.reading() as connection:
             assert connection.execute("SELECT count(*) FROM meta").fetchone()[0] == 0
+
+
+def _fail_after_a_rollback(opened: database.Database) -> None:
+    with opened.writing() as connection:
+        connection.execute("INSERT INTO meta VALUES ('a', '1')")
+        connection.execute("ROLLBACK")  # as SQLite does when the disk is full
+        raise KeyError
