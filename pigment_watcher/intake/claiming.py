@@ -49,7 +49,7 @@ class Claimer:
         for candidate in candidates:
             by_lane.setdefault(candidate.route.configuration_id, []).append(candidate)
         for lane, waiting in by_lane.items():
-            keyed = [(_order_key(candidate), candidate) for candidate in waiting]
+            keyed = ((_order_key(candidate), candidate) for candidate in waiting)
             taken = lanes.to_claim(keyed, self._journal.jobs.queue_keys(lane))
             chosen += taken
             if len(taken) < len(waiting):
@@ -150,5 +150,5 @@ def _new_job(candidate: Candidate, now: float) -> Job:
 
 
 def _order_key(candidate: Candidate) -> lanes.OrderKey:
-    name = os.fsencode(candidate.source.name)
+    name = os.fsencode(candidate.name)
     return lanes.order_key(candidate.route.rules.order, candidate.fingerprint, name)

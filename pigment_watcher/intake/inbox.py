@@ -26,8 +26,14 @@ class Candidate:
     """A complete file and the route that takes it."""
 
     route: Route
-    source: Path
+    directory: Path
+    name: str
     fingerprint: Fingerprint
+
+    @property
+    def source(self) -> Path:
+        """Where the file lies; made when asked for, as 100,000 may wait."""
+        return self.directory / self.name
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +93,7 @@ class Inbox:
     def complete(self, monotonic: float) -> list[Candidate]:
         """Return the files that were unchanged for long enough."""
         return [
-            Candidate(self._takers[name], self.directory / name, sighting.fingerprint)
+            Candidate(self._takers[name], self.directory, name, sighting.fingerprint)
             for name, sighting in self._sightings.items()
             if settle.is_complete(sighting, self._takers[name].rules.quiet_s, monotonic)
         ]

@@ -1,5 +1,6 @@
 """The loop over a thread's folders: wait for a hint or a timer, look, claim."""
 
+import math
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -21,6 +22,8 @@ HINT_REST = 10
 SCAN_SHARE = 0.01
 #: Seconds to gather hints before a scan.
 GATHER_S = 0.05
+#: More is claimed for a lane when so many of its files left the queue.
+DRAINED = lanes.CLAIM_WINDOW // 2
 #: The longest wait, and what the loop promises for one round over its folders.
 LONGEST_WAIT_S = 5.0
 ROUND_S = 120.0
@@ -40,6 +43,7 @@ class Intake:
         heartbeats: Heartbeats,
         claimer: Claimer,
         scanned: Callable[[], None],
+        note_first: bool = True,
     ) -> None:
         self.name = name
         self._recorder = recorder
@@ -47,6 +51,7 @@ class Intake:
         self._heartbeats = heartbeats
         self._claimer = claimer
         self._scanned = scanned
+        self._notes_first = note_first
         self._wake = threading.Event()
         self._stop = threading.Event()
         # Guards what other threads tell: hints, drained lanes, new routes, open claims.
@@ -60,6 +65,8 @@ class Intake:
         # Whether the journal may know claims that were not completed: at the start, after trouble.
         self._doubtful = True
         self._busy = False
+        # When it is worth while to choose again what is claimed, in monotonic seconds.
+        self._claims_at = -math.inf
         self._said: dict[Path, dict[str, ConditionKind]] = {}
         self._contested: set[tuple[str, ...]] = set()
         self._stuck: set[str] = set()
@@ -83,7 +90,7 @@ class Intake:
             if lane not in self._left_over:
                 return
             self._drained[lane] = self._drained.get(lane, 0) + 1
-            if self._drained[lane] < lanes.CLAIM_WINDOW // 2:
+            if self._drained[lane] < DRAINED:
                 return
         self._wake.set()
 
@@ -148,17 +155,16 @@ class Intake:
     def round(self) -> float:
         """Look where it is due, claim what is complete, and return how long to wait."""
         self._take_routes()
-        with self._told:
-            dirty, self._dirty = self._dirty, set()
-            self._drained = {}
         for inbox in self._inboxes.values():
             if self._stop.is_set():
                 return 0.0
-            if self._is_due(inbox, hinted=inbox.directory in dirty):
+            if self._is_due(inbox):
+                with self._told:
+                    self._dirty.discard(inbox.directory)
                 self._scan(inbox)
-            elif inbox.directory in dirty:
-                self.look(inbox.directory)  # too soon; it stays dirty
-        self._claim()
+                self._claims_at = -math.inf
+        if self._may_claim():
+            self._claim()
         if not self.first_scan_over.is_set():
             self.first_scan_over.set()
             self._scanned()
@@ -190,13 +196,17 @@ class Intake:
 
     # ---------------------------------------------------------------- looking
 
-    def _is_due(self, inbox: Inbox, *, hinted: bool) -> bool:
+    def _is_due(self, inbox: Inbox) -> bool:
+        return self._clock.monotonic() >= self._scan_at(inbox)
+
+    def _scan_at(self, inbox: Inbox) -> float:
+        """Return when a folder is looked at next, in monotonic seconds."""
         if inbox.scanned_at is None:
-            return True
-        passed = self._clock.monotonic() - inbox.scanned_at
-        if hinted:
-            return passed >= inbox.scan_s * HINT_REST
-        return passed >= self._safety_s(inbox)
+            return -math.inf
+        with self._told:
+            hinted = inbox.directory in self._dirty
+        rest_s = inbox.scan_s * HINT_REST if hinted else self._safety_s(inbox)
+        return inbox.scanned_at + rest_s
 
     def _safety_s(self, inbox: Inbox) -> float:
         return max(inbox.scan_every_s, inbox.scan_s / SCAN_SHARE)
@@ -222,7 +232,9 @@ class Intake:
         inbox.scan_s = inbox.scanned_at - began
 
     def _note_first(self, inbox: Inbox, *, first: bool) -> None:
-        """Remember the files of the first scan, as long as they are there."""
+        """Remember the files of the first scan, as long as they are there, if somebody asks."""
+        if not self._notes_first:
+            return
         there = frozenset(inbox.directory / name for name in inbox.names())
         if first and not self.first_scan_over.is_set():
             self._first |= there
@@ -267,30 +279,45 @@ class Intake:
 
     # ---------------------------------------------------------------- claiming
 
+    def _may_claim(self) -> bool:
+        """Return whether anything changed since the last claims: choosing among many is dear."""
+        with self._told:
+            drained = any(count >= DRAINED for count in self._drained.values())
+        settled = self._clock.monotonic() >= self._claims_at
+        return bool(drained or settled or self._doubtful or self._stuck)
+
     def _claim(self) -> None:
         if self._doubtful or self._stuck:
             self._complete_doubtful()
-        while not self._stop.is_set():
-            chosen = self._next_batch()
-            if not chosen:
+        chosen = self._choose()
+        for start in range(0, len(chosen), CLAIM_AT_ONCE):
+            if self._stop.is_set():
                 return
-            checked = [candidate for candidate in chosen if self._check(candidate)]
+            batch = chosen[start : start + CLAIM_AT_ONCE]
+            checked = [candidate for candidate in batch if self._check(candidate)]
             if checked:
                 self._claim_checked(checked)
+            if len(checked) < len(batch):
+                self._claims_at = -math.inf  # there is room for others
 
-    def _next_batch(self) -> list[Candidate]:
+    def _choose(self) -> list[Candidate]:
         monotonic = self._clock.monotonic()
+        settling = (inbox.next_complete_at(monotonic) for inbox in self._inboxes.values())
+        self._claims_at = min((at for at in settling if at is not None), default=math.inf)
         complete = [
             candidate for inbox in self._inboxes.values() for candidate in inbox.complete(monotonic)
         ]
         # Where a claim failed, the journal knows files that still lie in the inbox: none is
         # claimed there before those are, or one would be claimed twice.
-        free = [one for one in complete if str(one.source.parent) not in self._stuck]
+        free = [one for one in complete if str(one.directory) not in self._stuck]
         chosen, left_over = self._claimer.choose(free)
         with self._told:
             self._left_over = left_over
-        self._behind = frozenset(one.source for one in complete) - {one.source for one in chosen}
-        return chosen[:CLAIM_AT_ONCE]
+            self._drained = {}
+        if self._first:
+            behind = frozenset(one.source for one in complete)
+            self._behind = behind - {one.source for one in chosen}
+        return chosen
 
     def _check(self, candidate: Candidate) -> bool:
         """Look a last time: a file that changed settles anew, one we can't read waits."""
@@ -351,18 +378,9 @@ class Intake:
                 )
 
     def _wait_s(self) -> float:
-        monotonic = self._clock.monotonic()
-        waits = [LONGEST_WAIT_S]
-        for inbox in self._inboxes.values():
-            if inbox.scanned_at is not None:
-                waits.append(inbox.scanned_at + self._safety_s(inbox) - monotonic)
-            settled_at = inbox.next_complete_at(monotonic)
-            if settled_at is not None:
-                waits.append(settled_at - monotonic)
-        with self._told:
-            if self._dirty:
-                waits.append(GATHER_S)
-        return max(0.0, min(waits))
+        """Return how long nothing is to be done, unless somebody tells of something."""
+        due = (self._claims_at, *(self._scan_at(inbox) for inbox in self._inboxes.values()))
+        return max(0.0, min(LONGEST_WAIT_S, min(due) - self._clock.monotonic()))
 
 
 def _shown(path: Path) -> str:

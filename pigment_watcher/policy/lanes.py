@@ -1,6 +1,8 @@
 """Who is next in a lane: the files of one import configuration, in their order."""
 
-from collections.abc import Iterable, Sequence
+import heapq
+import itertools
+from collections.abc import Iterable
 from pathlib import PurePath
 from typing import TypeVar
 
@@ -25,7 +27,7 @@ def order_key(order: Order, fingerprint: Fingerprint, name: bytes) -> OrderKey:
 
 
 def to_claim(
-    candidates: Sequence[tuple[OrderKey, Item]],
+    candidates: Iterable[tuple[OrderKey, Item]],
     queued: Iterable[OrderKey],
     window: int = CLAIM_WINDOW,
 ) -> list[Item]:
@@ -33,10 +35,12 @@ def to_claim(
 
     Sorted before cut: a file that came late but belongs in front is not left behind a full window.
     """
-    waiting: list[tuple[OrderKey, tuple[Item, ...]]] = [(key, ()) for key in queued]
-    waiting += [(key, (item,)) for key, item in candidates]
-    waiting.sort(key=lambda entry: entry[0])
-    return [item for _, new in waiting[:window] for item in new]
+    waiting: Iterable[tuple[OrderKey, tuple[Item, ...]]] = itertools.chain(
+        ((key, ()) for key in queued), ((key, (item,)) for key, item in candidates)
+    )
+    # No full sort: 100,000 may wait, and a window is wanted.
+    first = heapq.nsmallest(window, waiting, key=lambda entry: entry[0])
+    return [item for _, new in first for item in new]
 
 
 def concerned(condition: Condition, routes: Iterable[Route]) -> tuple[str, ...]:

@@ -112,6 +112,7 @@ class Service:
             heartbeats=self._heartbeats,
             claimer=claimer,
             scanned=lambda: self._signals.wake(Wake.NEWS),
+            note_first=self._run_once,
         )
         self._observer = Observer(self._intake.look)
         self._recovery = Recovery(recorder, clock, settings.routes, settings.host)

@@ -360,11 +360,12 @@ def test_it_waits_until_the_next_file_may_be_complete(
     assert one.intake.round() == wait_s
 
 
-def test_what_came_while_it_looked_is_looked_at_soon(one: Rig) -> None:
+def test_what_came_while_it_looked_is_looked_at_after_a_rest_and_no_longer(one: Rig) -> None:
+    """A hint beats the safety scan, and many hints do not make one long scan after the other."""
     one.clock.tick_s = 1.0
     one.intake.round()
     one.intake.look(one.inbox)
-    assert one.intake.round() == pytest.approx(0.05)
+    assert 0.0 < one.intake.round() <= 10.0
 
 
 # ---------------------------------------------------------------- its life
