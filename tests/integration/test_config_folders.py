@@ -35,6 +35,8 @@ def unprivileged(folder: Path) -> Iterator[Path]:
     if os.geteuid() != 0:
         yield folder
         return
+    # What Python imports as late as when it is used must be there before the rights are gone.
+    assert said(folder, text()) == []
     for path in folder.iterdir():
         os.chown(path, NOBODY, NOBODY)
     os.seteuid(NOBODY)
