@@ -1,6 +1,5 @@
 """One import without the service: pushed and followed by the same policy, stored nowhere."""
 
-import os
 import random
 import time
 from typing import BinaryIO
@@ -10,12 +9,12 @@ from pigment_watcher.cli.push_view import View
 from pigment_watcher.cli.slots import Slots
 from pigment_watcher.config import Settings
 from pigment_watcher.files import claims, moves
-from pigment_watcher.model import Accepted, ConditionKind, Job, State
+from pigment_watcher.model import ConditionKind, Job, State
 from pigment_watcher.pigment import Client
 from pigment_watcher.policy import delays, polls, pushes
 from pigment_watcher.policy.decisions import Decision, Surroundings, ended
 from pigment_watcher.steps.poll import poll, probe
-from pigment_watcher.steps.push import sample
+from pigment_watcher.steps.push import Sending, attempt, sample
 
 
 class ByHand:
@@ -55,9 +54,8 @@ class ByHand:
             return self._decided(job, ended(refusal, self._around()))
         self._slots.take(job.configuration_id)
         self._view.pushing(job)
-        answer = self._send(job, file)
-        changed = not claims.fingerprint(os.fstat(file.fileno())).same_content(job.fingerprint)
-        decision = pushes.after_push(job, answer, self._around(), changed=changed)
+        pushed = attempt(job, file, self._sending(job))
+        decision = pushes.after_push(job, pushed.answer, self._around(), changed=pushed.changed)
         if any(begin.kind is ConditionKind.KEY_IN_DOUBT for begin in decision.begins):
             decision = self._after_probe(job.evolve(**decision.changes), decision)
         if decision.state is State.QUEUED:
@@ -67,21 +65,13 @@ class ByHand:
             self._view.importing(job)
         return job
 
-    def _send(self, job: Job, file: BinaryIO) -> Accepted | errors.DestinationError:
+    def _sending(self, job: Job) -> Sending:
         def begin() -> None:
             self.job = job.evolve(pushed_at=time.time())
 
-        try:
-            return self._client.push(
-                file,
-                size=job.fingerprint.size,
-                configuration_id=job.configuration_id,
-                api_key=self._key,
-                before_body=begin,
-                progress=self._view.sent,
-            )
-        except errors.DestinationError as error:
-            return error
+        return Sending(
+            client=self._client, api_key=self._key, before_body=begin, progress=self._view.sent
+        )
 
     def _after_probe(self, job: Job, decision: Decision) -> Decision:
         """Find out whether it was the key or the file that was forbidden."""

@@ -57,10 +57,15 @@ def push(job: Job, instance: str, sending: Sending) -> Pushed | Invalid | NotRea
             )
             if refusal is not None:
                 return Invalid(refusal)
-            answer = _send(job, file, sending)
-            return Pushed(answer=answer, changed=_has_changed(file, job.fingerprint))
+            return attempt(job, file, sending)
     except errors.FileError as error:
         return NotReady(error, _found(job, instance, path))
+
+
+def attempt(job: Job, file: BinaryIO, sending: Sending) -> Pushed:
+    """Send an open file, once, and return what came of it and whether the file held still."""
+    answer = _send(job, file, sending)
+    return Pushed(answer=answer, changed=_has_changed(file, job.fingerprint))
 
 
 def _has_changed(file: BinaryIO, expected: Fingerprint) -> bool:

@@ -91,17 +91,16 @@ class Worker:
     # ---------------------------------------------------------------- the four deeds
 
     def _push(self, job: Job, work: Work) -> None:
-        around = self._surroundings(job)
         if job.forbidden:
             self._give_back(work)
-            self._conclude(job, pushes.refused_after_probe(job, around))
+            self._conclude(job, pushes.refused_after_probe(job, self._surroundings(job)))
             return
         client, destination = self._connected()
         self._beat(destination.call_s)
         key = destination.key(job.rules.key)
         if not key:
             self._give_back(work)
-            self._conclude(job, pushes.after_push(job, _no_key(), around))
+            self._conclude(job, pushes.after_push(job, _no_key(), self._surroundings(job)))
             return
         intent = _Intent(self._recorder, self._clock, job)
         sending = push.Sending(
