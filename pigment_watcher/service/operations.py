@@ -47,9 +47,10 @@ class Operations:
         """Know the routes of the configuration in force."""
         self._routes = {route.name: route for route in routes}
 
-    def answer_all(self) -> None:
-        """Act on every command that waits. Raises JournalError."""
-        for command in self._journal.commands.unanswered():
+    def answer_all(self) -> bool:
+        """Act on every command that waits; return whether one did. Raises JournalError."""
+        commands = self._journal.commands.unanswered()
+        for command in commands:
             succeeded, answer = self._act(command)
             self._journal.commands.answer(
                 command.id, succeeded=succeeded, answer=answer, now=self._clock.now()
@@ -61,6 +62,7 @@ class Operations:
                 answer=answer,
                 **command.arguments,
             )
+        return bool(commands)
 
     def _act(self, command: Command) -> tuple[bool, str]:
         actions: dict[str, Callable[..., str]] = {

@@ -191,7 +191,8 @@ class Service:
         """Do what is due, and return whether a run over the first files is over."""
         is_over = False
         try:
-            self._operations.answer_all()
+            if self._operations.answer_all():
+                self._desk.wake()  # it may have freed a lane, or ended a file
             if self._is_returning:
                 self._is_returning = not self._reloading.return_changed(self._settings.routes)
             if self._is_due("observer", OBSERVER_CHECK_S):

@@ -403,3 +403,18 @@ def test_a_failed_file_that_is_retried_goes_first_and_is_tied_to_the_old_job(
     told = command("trace", "1", "--config", config).stdout
     assert "Job 1" in told
     assert "Job 2" in told
+
+
+def test_what_a_dead_service_left_is_reported_and_closed_when_asked(
+    tmp_path: Path, pigment: Simulator
+) -> None:
+    config = write_config(tmp_path, pigment)
+    left = tmp_path / "sales/processing/0123456789ab/7/old.csv"
+    left.parent.mkdir(parents=True)
+    left.write_text(ROWS)
+    with ServiceProcess(config) as service:
+        service.wait_for("processing.orphans")
+        assert command("close-orphans", "0123456789ab", "--config", config).returncode == 0
+        service.wait_for("job.finished", timeout_s=3.0, file="old.csv", outcome="unsure")
+    assert (tmp_path / "sales/failed/old.csv").read_text() == ROWS
+    assert pigment.pushes() == []
