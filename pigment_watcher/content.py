@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from pigment_watcher.model import Verdict
 from pigment_watcher.policy import verdicts
 
-#: How many bytes from the begin, and from the end, of a file are looked at, at a time.
+#: How many bytes from the begin of a file are looked at, at a time.
 BLOCK = 64 * 1024
+#: How many bytes of its end tell whether a file was filled to it.
+TAIL = 4096
 
 #: What a text that begins so is written in; where UTF-8 has other bytes than ASCII plays no part.
 _MARKS = (
@@ -61,12 +63,9 @@ def refusal(sample: Sample, *, allow_empty: bool) -> Verdict | None:
     """Return why a file must not be pushed, or None."""
     if (verdict := _no_text(sample.head)) is not None:
         return verdict
-    if _ends_in_nul(sample):
-        return verdicts.invalid(
-            "The file ends in NUL bytes: its copy was not finished, or failed.",
-            "Copy it again from where it came from. If that happens often, have the file written"
-            " under another name, such as sales.csv.tmp, and renamed when it is whole.",
-        )
+    is_unfilled = ends_in_nul(sample.head, sample.tail)
+    if is_unfilled or _is_hole(sample.head):
+        return _unfilled("ends in" if is_unfilled else "begins with")
     if allow_empty:
         return None
     encodings = _encodings(sample.head)
@@ -85,6 +84,19 @@ def refusal(sample: Sample, *, allow_empty: bool) -> Verdict | None:
     return None
 
 
+def _unfilled(where: str) -> Verdict:
+    return verdicts.invalid(
+        f"The file {where} NUL bytes: its copy was not finished, or failed.",
+        "Copy it again from where it came from. If that happens often, have the file written"
+        " under another name, such as sales.csv.tmp, and renamed when it is whole.",
+    )
+
+
+def _is_hole(block: bytes) -> bool:
+    """Return whether nothing was ever written here: no text in any encoding is all NUL."""
+    return len(block) > 0 and not block.strip(b"\x00")
+
+
 def _no_text(head: bytes) -> Verdict | None:
     if head.startswith(_ZIP):
         if any(part in head for part in _WORKBOOK_PARTS):
@@ -100,11 +112,14 @@ def _not_a_csv(what: str, advice: str) -> Verdict:
     return verdicts.invalid(f"This is {what} and no CSV, whatever its name says.", advice)
 
 
-def _ends_in_nul(sample: Sample) -> bool:
-    """Count NULs at the end: where characters are wide, the last one may hold some by right."""
-    count = len(sample.tail) - len(sample.tail.rstrip(b"\x00"))
-    marked = sample.head.startswith((b"\xff\xfe", b"\xfe\xff"))
-    is_wide = marked or b"\x00" in sample.head.rstrip(b"\x00")
+def ends_in_nul(head: bytes, tail: bytes) -> bool:
+    """Return whether a file with this begin and this end was made longer than it was filled.
+
+    Where characters are wide, the last one may hold some NULs by right.
+    """
+    count = len(tail) - len(tail.rstrip(b"\x00"))
+    marked = head.startswith((b"\xff\xfe", b"\xfe\xff"))
+    is_wide = marked or b"\x00" in head.rstrip(b"\x00")
     return count > (3 if is_wide else 0)
 
 
@@ -132,10 +147,13 @@ def _has_rows(sample: Sample, encoding: str) -> bool:
 
 
 def _blocks(sample: Sample, encoding: str) -> Iterator[bytes]:
-    """Read block by block: ASCII as it is, a question mark for every other character."""
+    """Read block by block: ASCII as it is, a question mark for every other character.
+
+    What follows a hole is not looked for: a file may claim to be longer than anybody can read.
+    """
     marks = (mark for mark, _ in _MARKS if sample.head.startswith(mark))
     block, offset = sample.head.removeprefix(next(marks, b"")), len(sample.head)
-    while block:
+    while block and not _is_hole(block):
         text = block.decode(encoding, "replace").encode("ascii", "replace")
         yield text.replace(b"\x00", b"")
         block = sample.read_at(offset) if offset < sample.size else b""

@@ -2,22 +2,28 @@
 
 PigmentWatcherError
 ├── FileError               whoever dropped this file
-│   ├── FileChanged         it is still being written
+│   ├── FileChanged         it is not what it was when it was looked at
+│   ├── FileBusy            another program has it open for writing
 │   ├── FileVanished        it is no longer where it was
 │   ├── FileUnreadable      we may not read it
 │   └── NameTaken           its new name exists already; another one is chosen
 ├── DestinationError        Pigment, or the network on the way
 │   ├── NothingSent         no byte of the file left this machine
 │   ├── NotKnown            the answer is lost: nobody knows what Pigment did
+│   │   └── NoAnswer        a 200 came, and not what was asked for
+│   │       └── TooLong     it is longer than what is read of an answer
 │   └── ServerSaid          Pigment answered, with an error
 ├── OperatorError           whoever runs the service
 │   ├── ConfigError         the configuration has problems
 │   ├── RequestRefused      what was asked for can't be done
 │   ├── AlreadyRunning      another service holds the state directory
 │   ├── FolderError         a folder can't be used now
+│   │   └── FolderLost      its drive is not mounted, or does not answer
 │   └── JournalError        the journal can't be used
 │       ├── JournalBusy     the disk is full or the file is locked: wait and try again
+│       ├── JournalClosed   this user may not read or write it
 │       ├── JournalDamaged  the file is no sound journal
+│       ├── JournalOutdated  an older copy of the journal that was used here last
 │       ├── JournalTooNew   a newer version wrote it
 │       └── CommitUnknown   nobody knows whether a commit is on the disk: stop
 ├── ThreadDied              a part of the service died: stop, and let it be started again
@@ -45,6 +51,10 @@ class FileChanged(FileError):
     """The file changed after it had been taken for complete."""
 
 
+class FileBusy(FileError):
+    """Another program has the file open for writing."""
+
+
 class FileVanished(FileError):
     """The file is no longer where it was."""
 
@@ -70,6 +80,14 @@ class NothingSent(DestinationError):
 
 class NotKnown(DestinationError):
     """The answer is lost, so nobody knows what the destination did."""
+
+
+class NoAnswer(NotKnown):
+    """The destination answered 200, and not what it was asked for."""
+
+
+class TooLong(NoAnswer):
+    """The destination answered 200, and more than is read of an answer."""
 
 
 class ServerSaid(DestinationError):
@@ -123,6 +141,15 @@ class FolderError(OperatorError):
     def __init__(self, folder: str, message: str) -> None:
         super().__init__(f"{folder}: {message}")
         self.folder = folder
+        self.message = message
+
+    def __reduce__(self) -> tuple[type["FolderError"], tuple[str, str]]:
+        """Cross the border between two processes as it is."""
+        return type(self), (self.folder, self.message)
+
+
+class FolderLost(FolderError):
+    """The drive that a folder lies on is not mounted, or does not answer."""
 
 
 class JournalError(OperatorError):
@@ -133,8 +160,16 @@ class JournalBusy(JournalError):
     """The journal can't be written now (disk full, locked); nothing was stored, so wait."""
 
 
+class JournalClosed(JournalError):
+    """The user of this process may not read or write the journal."""
+
+
 class JournalDamaged(JournalError):
     """The journal's file is damaged, or no journal."""
+
+
+class JournalOutdated(JournalError):
+    """The journal is an older copy of the one that was used last."""
 
 
 class JournalTooNew(JournalError):

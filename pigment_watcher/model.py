@@ -80,6 +80,33 @@ class SkippedRows(enum.Enum):
     FAIL = "fail"
 
 
+class DetailedReport(enum.Enum):
+    """Whether Pigment is asked which rows an import left out."""
+
+    #: Asked for where there is such a report; elsewhere the import's state alone.
+    AUTO = "auto"
+    ALWAYS = "true"
+    NEVER = "false"
+
+
+class Asking(enum.Enum):
+    """By which of Pigment's status calls an import is asked after."""
+
+    #: Under v1, with the report.
+    REPORT = "report"
+    #: Under v1, without it.
+    V1 = "v1"
+    #: The older call, that of Pigment's help article: every host has it, and it knows no reports.
+    ARTICLE = "article"
+
+
+class Duplicates(enum.Enum):
+    """Whether bytes that a configuration imported before are imported once more."""
+
+    ACCEPT = "accept"
+    REFUSE = "refuse"
+
+
 class Watch(enum.Enum):
     """How new files in a folder are noticed."""
 
@@ -98,23 +125,37 @@ class Limit:
 
 @dataclass(frozen=True, slots=True)
 class Fingerprint:
-    """What tells one version of a file from another."""
+    """What tells one version of a file from another.
+
+    `inode` is 0 where the drive's numbers mean nothing: FUSE makes up new ones as it likes. Such a
+    fingerprint is compared without them.
+    """
 
     size: int
     mtime_ns: int
     ctime_ns: int
     inode: int
 
+    def same_version(self, other: "Fingerprint") -> bool:
+        """Compare all that is known: the file was neither written, replaced nor renamed."""
+        return self.ctime_ns == other.ctime_ns and self.same_content(other)
+
     def same_content(self, other: "Fingerprint") -> bool:
         """Compare without ctime, which our own rename changes."""
-        return (self.size, self.mtime_ns, self.inode) == (other.size, other.mtime_ns, other.inode)
+        same_inode = self.inode == other.inode or 0 in (self.inode, other.inode)
+        return same_inode and (self.size, self.mtime_ns) == (other.size, other.mtime_ns)
+
+    def without_inode(self) -> "Fingerprint":
+        """Return it for a drive whose inode numbers mean nothing."""
+        return dataclasses.replace(self, inode=0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rules:
     """What a job keeps of its route, so that it ends as it began.
 
-    `key` names the API key (never its value): "default", or the path of the route's own file.
+    `quiet_s` is None where it follows the kind of drive. `key` names the API key (never its value):
+    "default", or the path of the route's own file.
     """
 
     directory: Path
@@ -125,7 +166,8 @@ class Rules:
     after_failure: AfterFailure = AfterFailure.CONTINUE
     skipped_rows: SkippedRows = SkippedRows.ACCEPT
     allow_empty: bool = False
-    quiet_s: float = 2.0
+    duplicates: Duplicates = Duplicates.ACCEPT
+    quiet_s: float | None = None
     key: str = "default"
 
     @property
@@ -136,7 +178,12 @@ class Rules:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Route:
-    """A watched folder and the import configuration that its files go to."""
+    """A watched folder and the import configuration that its files go to.
+
+    `scan_every_s` is None where it follows from the way of watching. `marker` is the name of the
+    file that says "complete": a fixed one, or one with {name} or {stem} of the file in it.
+    `keep_done_s` and `keep_failed_s` are None where finished files are never removed.
+    """
 
     name: str
     configuration_id: str
@@ -144,7 +191,63 @@ class Route:
     files: tuple[str, ...] = ("*.csv",)
     ignore: tuple[str, ...] = ()
     watch: Watch = Watch.AUTO
-    scan_every_s: float = 60.0
+    scan_every_s: float | None = None
+    require_mount: bool = False
+    recursive: bool = False
+    marker: str | None = None
+    keep_done_s: float | None = None
+    keep_failed_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manner:
+    """How a route's folder is watched on the drive that it lies on.
+
+    `by_events` tells whether the kernel's events are heard, or its scans alone count.
+    """
+
+    by_events: bool
+    quiet_s: float
+    scan_every_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Skipped:
+    """What an import left out for one reason in one column; `count` is None if it was not told."""
+
+    reason: str
+    column: str = ""
+    count: int | None = None
+    samples: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """What an import did, as far as Pigment told; None stands for what it did not tell.
+
+    `created` counts the items that were added to lists because the file named them. `skips` are
+    the first kinds of what was left out, and so many `more_kinds` there were.
+    """
+
+    inserted: int | None = None
+    updated: int | None = None
+    deleted: int | None = None
+    skipped: int | None = None
+    created: int | None = None
+    skips: tuple[Skipped, ...] = ()
+    more_kinds: int = 0
+
+    @property
+    def counts(self) -> Mapping[str, int]:
+        """The counts that are known, by name."""
+        names = ("inserted", "updated", "deleted", "skipped", "created")
+        known = ((name, getattr(self, name)) for name in names)
+        return {name: count for name, count in known if count is not None}
+
+    @property
+    def has_skips(self) -> bool:
+        """Whether anything was left out."""
+        return bool(self.skipped or self.skips)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,10 +268,17 @@ class Job:
     """One version of one file on its way; times are seconds since 1970, UTC.
 
     `source` is where the file was taken from, `name` what it was called when it was first dropped,
-    `claimed_at` is None until it is in processing/.
+    `claimed_at` is None until it is in processing/, `marker` is the name of the marker that goes
+    with it, empty if there is none.
     `attempts` counts the pushes begun, `retries` the trials in a row that came to nothing,
     `rejections` the errors by which the destination answered this file while it took others.
     `deadline_from` is `importing_since`, moved on by the time during which nothing could be asked.
+    `asked_at` is when Pigment said last that the import goes on, `is_early` tells that it is
+    expected to say so again.
+    `even_if_imported` tells that a person wants it pushed although it may have been imported,
+    `removed_at` when its file was removed because it was old. `asks_plainly` tells that the last
+    call for a report was of no use, so that the import is asked after without one, and
+    `report_denials` how often that then worked.
     """
 
     id: int
@@ -181,6 +291,7 @@ class Job:
     state: State
     due_at: float
     created_at: float
+    marker: str = ""
     outcome: Outcome | None = None
     reason: str = ""
     answer: str = ""
@@ -201,13 +312,19 @@ class Job:
     rejections: int = 0
     rejected_at: float | None = None
     missing_since: float | None = None
+    asked_at: float | None = None
+    is_early: bool = False
     forbidden: bool = False
     import_id: str | None = None
     sha256: str | None = None
     bytes_sent: int | None = None
-    report: Mapping[str, int] | None = None
+    report: Report | None = None
+    asks_plainly: bool = False
+    report_denials: int = 0
     retry_of: int | None = None
     asked_by: str = ""
+    even_if_imported: bool = False
+    removed_at: float | None = None
     version: str = ""
 
     @property
@@ -218,6 +335,11 @@ class Job:
         return Verdict(
             outcome=self.outcome, reason=self.reason, answer=self.answer, advice=self.advice
         )
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether its end needs no words: it was imported, and nothing is left to do."""
+        return self.outcome in (None, Outcome.IMPORTED) and not self.advice
 
     def evolve(self, **changes: Any) -> "Job":
         """Return a copy with some fields changed."""
@@ -234,13 +356,26 @@ class ImportState(enum.Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImportStatus:
-    """Pigment's answer to a status call; `errors` are (name, description) pairs."""
+    """Pigment's answer to a status call; `errors` are (name, description) pairs.
+
+    `report` is None where none came.
+    """
 
     import_id: str
     state: ImportState
     created_at: str | None = None
     completed_at: str | None = None
     errors: tuple[tuple[str, str], ...] = ()
+    report: Report | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Import:
+    """A file that was imported: what it was called, when its end was known, Pigment's ID."""
+
+    name: str
+    at: float
+    import_id: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -263,6 +398,8 @@ class ConditionKind(enum.Enum):
     HOST_UNAVAILABLE = "host_unavailable"
     #: Two lanes were told "too many requests": nothing is asked of the host before the due time.
     HOST_BUSY = "host_busy"
+    #: The host has no status with reports: for a day imports are asked after without them.
+    NO_REPORTS = "no_reports"
     #: The key was refused: nothing that uses it is pushed or asked; probed.
     KEY_REFUSED = "key_refused"
     #: A push was forbidden: a probe tells whether it was the key or the file.

@@ -2,7 +2,9 @@
 
 import os
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from pigment_watcher import errors
@@ -47,6 +49,7 @@ _LOCAL = frozenset(
         "aufs",
         "bcachefs",
         "btrfs",
+        "devtmpfs",
         "ecryptfs",
         "exfat",
         "ext2",
@@ -76,6 +79,9 @@ _LOCAL = frozenset(
 
 #: What the kernel tells of this process.
 _PROC = Path("/proc/self")
+
+#: So many links are followed, as the kernel does.
+_LINKS_AT_MOST = 40
 
 _OCTAL_ESCAPE = re.compile(r"\\([0-7]{3})")
 
@@ -117,11 +123,77 @@ def of(directory: Path) -> Mount:
     try:
         mount_id = _mount_id(handle)
         return parse_mountinfo(_read("mountinfo")).get(mount_id, unknown)
+    except OSError as error:
+        message = f"can't be looked at: {error.strerror}"
+        raise errors.FolderError(str(directory), message) from error
     finally:
         os.close(handle)
 
 
-def parse_mountinfo(text: str) -> dict[int, Mount]:
+def table() -> str:
+    """Return what is mounted, as the kernel tells it; to be compared. Empty if it can't be read."""
+    try:
+        return _read("mountinfo")
+    except OSError:  # no file can be opened now
+        return ""
+
+
+def resolve(path: Path, mounted: str | None = None) -> tuple[Path, Mount]:
+    """Return where an absolute path leads, and the mount it lies on by a table, or by that of now.
+
+    Nothing but local drives is touched on the way, so this never hangs: links on others stay.
+    """
+    points = _points(table() if mounted is None else mounted)
+    rest = list(reversed(path.parts[1:]))
+    here, links = Path("/"), 0
+    while rest:
+        part = rest.pop()
+        there = here.parent if part == ".." else here / part
+        mount = _nearest(there, points)
+        if not mount.is_local:
+            return Path(os.path.normpath(there.joinpath(*reversed(rest)))), mount
+        target = None if part == ".." else _link(there)
+        if target is None or (links := links + 1) > _LINKS_AT_MOST:
+            here = there
+            continue
+        here = Path("/") if target.is_absolute() else here
+        rest.extend(reversed(target.parts[1:] if target.is_absolute() else target.parts))
+    return here, _nearest(here, points)
+
+
+@lru_cache(maxsize=1)
+def _points(text: str) -> Mapping[Path, Mount]:
+    return {mount.point: mount for mount in parse_mountinfo(text).values()}
+
+
+def _nearest(path: Path, points: Mapping[Path, Mount]) -> Mount:
+    found = (points[place] for place in (path, *path.parents) if place in points)
+    return next(found, Mount(UNKNOWN, "", Path("/")))
+
+
+def _link(path: Path) -> Path | None:
+    try:
+        return path.readlink()
+    except OSError:  # no link, or nothing at all
+        return None
+
+
+def why_lost(now: Mount, before: Mount | None, *, has_home: bool) -> str | None:
+    """Return why a folder is not where it was before, or None if it may be used.
+
+    `has_home` tells whether our own place is in it: where that is, the drive is the same under
+    another name.
+    """
+    if before is None or has_home or (now.kind, now.source) == (before.kind, before.source):
+        return None
+    if before.is_local and now.point != before.point and now.point.is_relative_to(before.point):
+        return None  # what was a mere folder has become a mount: that is where it was meant to lie
+    return f"{before.source or before.kind} ({before.kind}) is not mounted on {before.point}"
+
+
+# It seldom changes, and is asked for at each look at a folder.
+@lru_cache(maxsize=1)
+def parse_mountinfo(text: str) -> Mapping[int, Mount]:
     """Return the mounts of a /proc/PID/mountinfo by their ID."""
     # Not splitlines() nor split(): a path may hold any other white space as it is, and the source
     # may be empty.
@@ -146,8 +218,11 @@ def _mount_id(handle: int) -> int:
 
 
 def _read(name: str) -> str:
-    """Return a file of /proc/self, undecodable bytes kept; empty where there is none."""
+    """Return a file of /proc/self, undecodable bytes kept; empty where there is none.
+
+    Raises OSError if it can't be read now: what lies where is not to be learnt from that.
+    """
     try:
         return os.fsdecode((_PROC / name).read_bytes())
-    except OSError:
+    except FileNotFoundError:
         return ""

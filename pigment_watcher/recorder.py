@@ -1,8 +1,10 @@
 """Stores what happened, in one commit, and then tells the listeners; nobody else does both."""
 
 import random
+import threading
 from collections.abc import Sequence
 
+from pigment_watcher import errors
 from pigment_watcher.clock import Clock
 from pigment_watcher.journal import Journal
 from pigment_watcher.model import (
@@ -10,6 +12,7 @@ from pigment_watcher.model import (
     Condition,
     ConditionEvent,
     ConditionKind,
+    DetailedReport,
     Job,
     JobEvent,
     Listener,
@@ -18,7 +21,7 @@ from pigment_watcher.model import (
     ServiceEvent,
     State,
 )
-from pigment_watcher.policy import lanes, transitions
+from pigment_watcher.policy import budget, lanes, reports, transitions
 from pigment_watcher.policy.decisions import Begin, Decision, End, Surroundings
 
 #: Troubles during which nothing can be asked, so that the time does not count for a deadline.
@@ -32,6 +35,9 @@ _STOPS_POLLS = frozenset(
 )
 #: Ends that bring no file into failed/, so that nothing is held behind them.
 _NOT_IN_FAILED = frozenset({Outcome.GONE, Outcome.RETURNED})
+#: So many seconds nobody may find the journal busy before it counts as writable again: while a disk
+#: is nearly full, some commits have room and others have none.
+CALM_S = 5.0
 
 
 class Recorder:
@@ -41,7 +47,12 @@ class Recorder:
         self.journal = journal
         self._listener = listener
         self._clock = clock
+        self._began_at = clock.now()
         self._routes: tuple[Route, ...] = ()
+        # Guards when the journal was found busy last; None: it can be used.
+        self._found_busy = threading.Lock()
+        self._busy_at: float | None = None
+        journal.on_busy(self._busy)
 
     def set_routes(self, routes: Sequence[Route]) -> None:
         """Know which routes a condition concerns."""
@@ -84,6 +95,10 @@ class Recorder:
                 "decided_at": now,
                 "retries": 0,
             }
+        # Between two starts the clock may have been moved, and what was measured means nothing.
+        is_measured = (job.importing_since or 0.0) >= self._began_at
+        if decision.took_s is not None and is_measured:
+            self.journal.lanes.remember(job.configuration_id, decision.took_s)
         return self.journal.jobs.move(
             job,
             decision.state,
@@ -108,6 +123,21 @@ class Recorder:
         self.tell(JobEvent(name="job.finished", job=moved, detail=detail))
         return moved
 
+    def removed(self, job: Job) -> None:
+        """Store that the file of a finished job was removed because it was old, and tell of it."""
+        now = self._clock.now()
+        detail = f"{job.target} was kept as long as it had to be"
+        moved = self.journal.jobs.move(
+            job,
+            job.state,
+            at=now,
+            event="file.removed",
+            detail=detail,
+            removed_at=now,
+            finished_at=job.finished_at,
+        )
+        self.tell(JobEvent(name="file.removed", job=moved, detail=detail))
+
     def tell(self, event: JobEvent) -> None:
         """Tell of a job's step that is stored."""
         self._listener.job_changed(event)
@@ -116,13 +146,27 @@ class Recorder:
         """Tell of something about the service itself."""
         self._listener.service_changed(ServiceEvent(name=name, level=level, fields=fields))
 
-    def surroundings(self, job: Job, host: str, import_deadline_s: float) -> Surroundings:
-        """Return what a decision needs to know besides the job and its answer."""
+    def surroundings(
+        self,
+        job: Job,
+        host: str,
+        import_deadline_s: float,
+        *,
+        import_id: str | None = None,
+        wanted: DetailedReport = DetailedReport.NEVER,
+        price_s: float = budget.CHEAP_S,
+    ) -> Surroundings:
+        """Return what a decision needs to know besides the job and its answer.
+
+        `import_id` is the import that the answer to a push names, if it names one, `wanted` tells
+        whether Pigment's report is, `price_s` what a request is worth.
+        """
         now = self._clock.now()
         busy = self.journal.conditions.all([ConditionKind.LANE_BUSY])
         missing = self.journal.conditions.get(
             ConditionKind.CONFIGURATION_MISSING, job.configuration_id
         )
+        no_reports = self.journal.conditions.get(ConditionKind.NO_REPORTS, host)
         return Surroundings(
             now=now,
             chance=random.random(),  # noqa: S311
@@ -132,8 +176,32 @@ class Recorder:
             others_told_too_many=any(
                 lane.subject != job.configuration_id and (lane.due_at or 0.0) > now for lane in busy
             ),
+            import_is_anothers=import_id is not None
+            and self.journal.jobs.is_of_another(import_id, job),
             misses=0 if missing is None else missing.attempts + 1,
+            durations=self.journal.lanes.durations(job.configuration_id),
+            price_s=price_s,
+            reports=wanted,
+            without_reports=reports.is_known_without(no_reports, now),
         )
+
+    # ---------------------------------------------------------------- the journal itself
+
+    def _busy(self, error: errors.JournalBusy) -> None:
+        """Tell that the journal can't be used, whoever found out first, and none after that."""
+        with self._found_busy:
+            is_new = self._busy_at is None
+            self._busy_at = self._clock.monotonic()
+        if is_new:
+            self.announce("journal.busy", "error", detail=str(error))
+
+    def look_after_journal(self) -> None:
+        """Try a journal that was busy, and tell once it can be used again. Raises JournalError."""
+        busy_at = self._busy_at
+        if busy_at is not None and self._clock.monotonic() >= busy_at + CALM_S:
+            self.journal.identity.note_trial(self._clock.now())
+            self._busy_at = None
+            self.announce("journal.writable")
 
     # ---------------------------------------------------------------- conditions
 
@@ -153,6 +221,12 @@ class Recorder:
         if event is not None:
             self._listener.condition_changed(event)
 
+    def end_of_other_hosts(self, host: str) -> None:
+        """End what is said of hosts that are no longer configured: nobody asks them any more."""
+        for condition in self.journal.conditions.all(lanes.OF_HOST):
+            if condition.subject != host:
+                self.end(condition.kind, condition.subject)
+
     def _conditions_after(self, job: Job, decision: Decision, now: float) -> list[ConditionEvent]:
         told = [self._end(end, now) for end in decision.ends]
         told += [self._begin(begin, now, job.id) for begin in decision.begins]
@@ -166,7 +240,7 @@ class Recorder:
     def _hold_or_free(self, job: Job, now: float) -> list[ConditionEvent | None]:
         """Hold the lane behind a failure, in the same commit, so that nothing slips through."""
         lane = job.configuration_id
-        if job.outcome in transitions.GOOD:
+        if transitions.is_good(job):
             held = self.journal.conditions.get(ConditionKind.LANE_HELD, lane)
             if held is not None and held.job_id == job.retry_of:
                 return [self._end(End(ConditionKind.LANE_HELD, lane), now)]

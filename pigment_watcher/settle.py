@@ -6,9 +6,10 @@ clock of a server or a file plays a part.
 
 import fnmatch
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import PurePosixPath
 
 from pigment_watcher.model import Fingerprint, Route
 
@@ -36,6 +37,8 @@ BUILT_IN_IGNORES = (
     "@eadir",
 )
 
+_PLACEHOLDER = re.compile(r"\{(name|stem)\}")
+
 
 @dataclass(frozen=True, slots=True)
 class Sighting:
@@ -60,34 +63,91 @@ def is_litter(name: str) -> bool:
     return matches(name, BUILT_IN_IGNORES)
 
 
-def takers(name: str, routes: Iterable[Route]) -> list[Route]:
-    """Return the routes that take a name, in the order of the configuration."""
+def takers(path: str, routes: Sequence[Route]) -> list[int]:
+    """Return the numbers of the routes that take a file, in the order of the configuration.
+
+    `path` is relative to the inbox, with slashes.
+    """
+    name = path.rpartition("/")[2]
     if is_litter(name):
         return []
-    return [
-        route for route in routes if matches(name, route.files) and not matches(name, route.ignore)
-    ]
+    return [number for number, route in enumerate(routes) if _takes(route, path, name)]
+
+
+def _takes(route: Route, path: str, name: str) -> bool:
+    if len(name) < len(path) and not route.recursive:
+        return False
+    if not _fits(path, name, route.files) or is_ignored(path, route):
+        return False
+    return route.marker is None or not is_marker(name, route.marker)
+
+
+def is_ignored(path: str, route: Route) -> bool:
+    """Return whether a route ignores a file, or a folder on the way to it."""
+    return any(_fits(path, part, route.ignore) for part in path.split("/"))
+
+
+def _fits(path: str, name: str, patterns: tuple[str, ...]) -> bool:
+    """Compare with the name, and with the whole path where that has folders in it."""
+    return matches(name, patterns) or ("/" in path and matches(path, patterns))
+
+
+# ---------------------------------------------------------------- markers
+
+
+def marker_of(marker: str, path: str) -> str:
+    """Return the path of the marker that stands beside a file."""
+    folder, slash, name = path.rpartition("/")
+    said = {"name": name, "stem": PurePosixPath(name).stem}
+    return folder + slash + _PLACEHOLDER.sub(lambda found: said[found[1]], marker)
+
+
+def is_marker(name: str, marker: str) -> bool:
+    """Return whether a name can be that of a marker; case does not matter."""
+    return _marker_pattern(marker.lower()).fullmatch(name.lower()) is not None
+
+
+@lru_cache(maxsize=512)
+def _marker_pattern(marker: str) -> re.Pattern[str]:
+    fixed = map(re.escape, _PLACEHOLDER.split(marker)[::2])
+    return re.compile(".+".join(fixed), re.DOTALL)
+
+
+def is_shared(marker: str) -> bool:
+    """Return whether a marker is one for all files, and not one for each."""
+    return _PLACEHOLDER.search(marker) is None
+
+
+# ---------------------------------------------------------------- quiet
 
 
 def observe(
-    before: Mapping[str, Sighting], seen: Mapping[str, Fingerprint], now: float
+    before: Mapping[str, Sighting],
+    seen: Mapping[str, Fingerprint],
+    now: float,
+    *,
+    unknown: Collection[str] = (),
 ) -> dict[str, Sighting]:
-    """Return the sightings after a scan: a changed file starts anew, one not seen is forgotten."""
-    after = {}
+    """Return the sightings after a scan: a changed file starts anew, one not seen is forgotten.
+
+    Of those `unknown` nothing could be learnt now: they stay as they were.
+    """
+    after = {name: before[name] for name in unknown if name in before}
     for name, fingerprint in seen.items():
         known = before.get(name)
-        if known is not None and known.fingerprint == fingerprint:
+        if known is not None and known.fingerprint.same_version(fingerprint):
             after[name] = known
         else:
             after[name] = Sighting(fingerprint, now)
     return after
 
 
-def is_complete(sighting: Sighting, quiet_s: float, now: float) -> bool:
-    """Return whether a file was unchanged for long enough."""
-    return now - sighting.since >= quiet_s
+def complete_at(sighting: Sighting, quiet_s: float, marked_since: float | None = None) -> float:
+    """Return when a file will be complete if it does not change, in monotonic seconds.
 
-
-def complete_at(sighting: Sighting, quiet_s: float) -> float:
-    """Return when a file will be complete if it does not change, in monotonic seconds."""
+    A marker that came with the file or after it, first seen at `marked_since`, says so at once. One
+    that was there before may be of an earlier file: it counts after the quiet time only.
+    """
+    if marked_since is not None and marked_since >= sighting.since:
+        return marked_since
     return sighting.since + quiet_s

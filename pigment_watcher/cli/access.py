@@ -3,16 +3,19 @@
 import contextlib
 import os
 import pwd
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import click
 
 from pigment_watcher import config, errors
 from pigment_watcher.config import Settings
+from pigment_watcher.drives import Drives
 from pigment_watcher.journal import NAME as JOURNAL_NAME
 from pigment_watcher.journal import Journal
 from pigment_watcher.model import Job
+from pigment_watcher.mounts import Mount
+from pigment_watcher.running import Run
 
 DEFAULT_CONFIG = Path("/etc/pigment-watcher/config.yaml")
 
@@ -33,9 +36,14 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, 
 def load(file: Path, *, need_keys: bool = False, probe_folders: bool = False) -> Settings:
     """Return the settings of a configuration file. Raises ConfigError."""
     try:
-        return config.load(
-            file, need_keys=need_keys, probe_folders=probe_folders, seen=_known_folders
-        )
+        with _touching() as run_for:
+            return config.load(
+                file,
+                need_keys=need_keys,
+                known=_known_drives,
+                run_for=run_for,
+                probe_folders=probe_folders,
+            )
     except errors.ConfigError as error:
         if isinstance(error.__cause__, FileNotFoundError):
             remedy = "write one (config.example.yaml shows every key), or name another: --config"
@@ -43,13 +51,23 @@ def load(file: Path, *, need_keys: bool = False, probe_folders: bool = False) ->
         raise
 
 
-def _known_folders(state_directory: Path) -> Collection[Path]:
-    """Return the inboxes that were there at an earlier start, as far as the journal can be read."""
+@contextlib.contextmanager
+def _touching() -> Iterator[Callable[[Path], Run]]:
+    """Lend what makes the calls on a folder: another process, where the drive may hang."""
+    drives = Drives({}, remember=lambda _: None, home=lambda folder: folder)
+    try:
+        yield lambda folder: drives.of(folder).look()
+    finally:
+        drives.close()
+
+
+def _known_drives(state_directory: Path) -> Mapping[Path, Mount]:
+    """Return what folders lay on at an earlier start, as far as the journal can be read."""
     try:
         with reading(state_directory) as journal:
-            return () if journal is None else journal.identity.known_folders()
+            return {} if journal is None else journal.identity.known_drives()
     except errors.OperatorError:
-        return ()
+        return {}
 
 
 @contextlib.contextmanager

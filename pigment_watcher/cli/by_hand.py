@@ -2,16 +2,15 @@
 
 import random
 import time
-from typing import BinaryIO
 
 from pigment_watcher import content, errors
 from pigment_watcher.cli.push_view import View
 from pigment_watcher.cli.slots import Slots
 from pigment_watcher.config import Settings
-from pigment_watcher.files import claims, moves
+from pigment_watcher.files import moves, reading
 from pigment_watcher.model import ConditionKind, Job, State
 from pigment_watcher.pigment import Client
-from pigment_watcher.policy import delays, polls, pushes
+from pigment_watcher.policy import delays, polls, pushes, reports
 from pigment_watcher.policy.decisions import Decision, Surroundings, ended
 from pigment_watcher.steps.poll import poll, probe
 from pigment_watcher.steps.push import Sending, attempt, sample
@@ -28,6 +27,7 @@ class ByHand:
         self._key = key
         self._slots = slots
         self._view = view
+        self._without_reports = slots.know_of_no_reports()
         self.job: Job | None = None
 
     def run(self, job: Job) -> Job:
@@ -39,7 +39,7 @@ class ByHand:
         self.job = job
         with (
             moves.translated(job.source.parent),
-            claims.opened(job.source, job.fingerprint) as file,
+            reading.opened(job.source, job.fingerprint) as file,
         ):
             job = self._push(job, file)
         while job.state is State.IMPORTING:
@@ -47,7 +47,7 @@ class ByHand:
             job = self._poll(job)
         return job
 
-    def _push(self, job: Job, file: BinaryIO) -> Job:
+    def _push(self, job: Job, file: reading.Lent) -> Job:
         size = job.fingerprint.size
         refusal = content.refusal(sample(file, size), allow_empty=job.rules.allow_empty)
         if refusal is not None:
@@ -82,8 +82,10 @@ class ByHand:
 
     def _poll(self, job: Job) -> Job:
         self._slots.take()
-        answer = poll(self._client, job.import_id or "", self._key)
-        decision = polls.after_poll(job, answer, self._around())
+        around = self._around()
+        asking = reports.asking(job, around.reports, without_reports=around.without_reports)
+        answer = poll(self._client, job.import_id or "", self._key, asking)
+        decision = polls.after_poll(job, answer, self._around(), asking)
         if decision.detail:
             self._view.trouble(_cause(decision))
         else:
@@ -108,9 +110,9 @@ class ByHand:
 
     def _due_at(self, job: Job, decision: Decision) -> float:
         """Return when to ask again: what blocks all of a service's jobs only puts off this one."""
-        due_at = max([decision.due_at, *(begin.due_at or 0.0 for begin in decision.begins)])
         if not decision.detail:
-            return due_at
+            return decision.due_at
+        due_at = max([decision.due_at, *(begin.due_at or 0.0 for begin in decision.begins)])
         again_s = delays.growing(delays.POLL_RETRY_S, job.retries, random.random())  # noqa: S311
         return max(due_at, time.time() + again_s)
 
@@ -120,6 +122,8 @@ class ByHand:
             chance=random.random(),  # noqa: S311
             host=self._settings.host,
             import_deadline_s=self._settings.import_deadline_s,
+            reports=self._settings.detailed_report,
+            without_reports=self._without_reports,
         )
 
 

@@ -8,8 +8,10 @@ import click
 from pigment_watcher import errors
 from pigment_watcher.cli import access, show, slots
 from pigment_watcher.config import Settings
-from pigment_watcher.model import LoadMode, Route, Watch
+from pigment_watcher.model import LoadMode, Route
+from pigment_watcher.mounts import Mount
 from pigment_watcher.pigment import Client
+from pigment_watcher.policy import manners
 from pigment_watcher.service.destination import connect
 
 _MEANS = {
@@ -37,24 +39,42 @@ def check(file: Path, *, online: bool) -> None:
     for remark in settings.remarks:
         click.echo(f"{show.printable(remark)} (remark)")
     for route in settings.routes:
-        for line in _told(route):
-            click.echo(line)
+        for line in _told(route, settings.drives.get(route.rules.directory)):
+            click.echo(show.printable(line))
     count = len(settings.routes)
     click.echo(f"{count} {'route' if count == 1 else 'routes'}, no problems")
     if online and not _keys_work(settings):
         sys.exit(1)
 
 
-def _told(route: Route) -> list[str]:
-    rules = route.rules
-    if route.watch is Watch.POLLING:
-        watch = f"polling, every {show.age(route.scan_every_s)}"
-    else:
-        watch = f"events, and a look every {show.age(route.scan_every_s)}"
+def _told(route: Route, mount: Mount | None) -> list[str]:
+    """Return what a route means, on the drive that its inbox lies on; None if that is lost."""
+    deep = ", in sub-folders, too" if route.recursive else ""
     return [
-        f"{route.name}: {show.printable(rules.directory)} -> {route.configuration_id}",
-        f"  watched by {watch}; files: {show.printable(', '.join(route.files))}",
-        f"  load_mode {_MEANS[rules.load_mode]}",
+        f"{route.name}: {route.rules.directory} -> {route.configuration_id}",
+        f"  files: {', '.join(route.files)}{deep}",
+        *(_lost() if mount is None else _watched(route, mount)),
+        f"  load_mode {_MEANS[route.rules.load_mode]}",
+    ]
+
+
+def _lost() -> list[str]:
+    return ["  lost: it will be watched as soon as it is back"]
+
+
+def _watched(route: Route, mount: Mount) -> list[str]:
+    manner = manners.manner(route, is_local=mount.is_local)
+    every = show.age(manner.scan_every_s)
+    watch = f"events, and a look every {every}" if manner.by_events else f"polling, every {every}"
+    source = "" if mount.is_local else f" {mount.source}"
+    complete = f"unchanged for {show.age(manner.quiet_s)}"
+    if mount.is_local:
+        complete += " and open for writing nowhere"
+    if route.marker is not None:
+        complete += f", and {route.marker} stands beside it"
+    return [
+        f"  on {mount.kind}{source} on {mount.point}, watched by {watch}",
+        f"  complete: {complete}",
     ]
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 import click
 
 from pigment_watcher import config
-from pigment_watcher.cli import demo_files, demo_view, show
+from pigment_watcher.cli import demo_files, demo_view, interrupt, show
 from pigment_watcher.cli.demo_files import Sample
 from pigment_watcher.model import JobEvent, Listener, Outcome, ServiceEvent
 from pigment_watcher.service import Service
@@ -40,6 +40,7 @@ _ROUTES = {
     epilog=show.examples("pigment-watcher demo", "pigment-watcher demo --keep"),
 )
 @click.option("--keep", is_flag=True, help="Keep the temporary folder, to look around in it.")
+@interrupt.raised()
 def demo(*, keep: bool) -> None:
     """Run the demo; exit 0 if every file ended as planned."""
     samples = demo_files.samples()
@@ -217,14 +218,16 @@ def _wrongly_sent(simulator: Simulator, samples: Sequence[Sample]) -> list[str]:
 
 
 def _look_back(folder: Path) -> None:
-    """Show the folders as they ended, and one reason."""
+    """Show the folders as they ended, a reason and a report."""
     click.echo("\nThe folders now:\n")
     for route in _ROUTES:
         click.echo(f"  {route}/")
         for line in demo_view.tree(folder / route, 2):
             click.echo(line)
-    reason = next(iter(sorted((folder / "costs" / "failed").glob("*.reason.txt"))), None)
-    if reason is not None:
-        click.echo(f"\n{reason.relative_to(folder)} says:\n")
-        for line in reason.read_text(encoding="utf-8-sig").splitlines():
+    costs = folder / "costs"
+    reasons = sorted((costs / "failed").glob("*.reason.txt"))[:1]
+    reports = sorted((costs / "done").glob("*.report.txt"))[:1]
+    for text in (*reasons, *reports):
+        click.echo(f"\n{text.relative_to(folder)} says:\n")
+        for line in text.read_text(encoding="utf-8-sig").splitlines():
             click.echo(f"  | {line}".rstrip())

@@ -56,6 +56,19 @@ def samples() -> tuple[Sample, ...]:
             content=_lines([_COSTS_HEADER, "2026-10;6999 SIMULATE-FAIL;Paris;1200,00"]),
             ends=Outcome.FAILED,
         ),
+        Sample(
+            route="costs",
+            name="costs-new-account.csv",
+            content=_lines(
+                [
+                    _COSTS_HEADER,
+                    "2026-10;6100 Salaries;Paris;5100,00",
+                    "2026-10;6777 SIMULATE-SKIP;Paris;310,00",
+                    "2026-10;6777 SIMULATE-SKIP;London;290,00",
+                ]
+            ),
+            ends=Outcome.IMPORTED_WITH_SKIPS,
+        ),
         Sample(route="costs", name="costs-2026-10.csv", content=_costs("2026-10")),
         Sample(route="sales", name="sales-2026-10.csv", content=_sales("2026-10"), slow=True),
     )

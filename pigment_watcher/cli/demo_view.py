@@ -24,7 +24,12 @@ _STEPS = {
     "job.push_postponed": "tried again later",
     "job.status_failed": "asked again later",
 }
-_COLOURS = {Outcome.IMPORTED: "green", Outcome.INVALID: "yellow", Outcome.FAILED: "red"}
+_COLOURS = {
+    Outcome.IMPORTED: "green",
+    Outcome.IMPORTED_WITH_SKIPS: "yellow",
+    Outcome.INVALID: "yellow",
+    Outcome.FAILED: "red",
+}
 
 
 class Show(Listener):

@@ -31,6 +31,7 @@ _WORDS: Mapping[ConditionKind, str] = {
     ConditionKind.HOST_BUSY: "waiting",
     ConditionKind.LANE_BUSY: "waiting",
     ConditionKind.KEY_IN_DOUBT: "waiting",
+    ConditionKind.NO_REPORTS: "remark",
     ConditionKind.ORPHANS: "remark",
     ConditionKind.FILE_UNREADABLE: "remark",
     ConditionKind.FILE_UNCLAIMED: "remark",
@@ -51,6 +52,8 @@ class Facts:
     ended: Mapping[tuple[str, Outcome], int] = field(default_factory=dict)
     last: Mapping[str, Job] = field(default_factory=dict)
     requests: int = 0
+    #: Why nothing can be written to the journal; it can't tell that itself.
+    journal_stuck: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +90,8 @@ class Health:
     @property
     def is_well(self) -> bool:
         """Whether nothing is blocked, lost, stuck, held or late."""
+        if self.facts.journal_stuck is not None:
+            return False
         words = {trouble.word for trouble in self.troubles} | {route.state for route in self.routes}
         return not words & _UNHEALTHY
 
@@ -104,6 +109,7 @@ def gather(
     host: str,
     limit_s: float,
     running: bool,
+    journal_stuck: str | None,
 ) -> Facts:
     """Read the facts from the journal; `limit_s` is how far back requests count."""
     waiting = journal.jobs.waiting()
@@ -118,6 +124,7 @@ def gather(
         ended=journal.jobs.ended(now - RECENT_S),
         last={name: job for name, job in last.items() if job is not None},
         requests=journal.calls.count(host, now - limit_s),
+        journal_stuck=journal_stuck,
     )
 
 

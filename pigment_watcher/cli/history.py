@@ -11,7 +11,8 @@ import click
 from pigment_watcher.cli import access, records, show
 from pigment_watcher.cli.moments import Moment
 from pigment_watcher.journal import Journal, Step
-from pigment_watcher.model import Job, Outcome
+from pigment_watcher.model import Job, Report
+from pigment_watcher.policy import skips
 
 #: How many files a person is shown who does not say how many.
 _FOR_A_PERSON = 50
@@ -84,7 +85,6 @@ def _found(
 
 
 def _row(job: Job) -> tuple[str, ...]:
-    quiet = job.outcome in (None, Outcome.IMPORTED)
     return (
         str(job.id),
         show.moment(job.created_at),
@@ -93,7 +93,7 @@ def _row(job: Job) -> tuple[str, ...]:
         f"{job.fingerprint.size:,}",
         _state(job),
         "-" if job.finished_at is None else show.age(job.finished_at - job.created_at),
-        "" if quiet else show.printable(job.reason),
+        "" if job.is_plain else show.printable(job.reason),
     )
 
 
@@ -173,9 +173,17 @@ def _facts(job: Job) -> Iterator[tuple[str, str]]:
         ("Import ID", job.import_id or ""),
         ("SHA-256", job.sha256 or ""),
         ("Attempts", str(job.attempts) if job.attempts > 1 else ""),
-        ("Now at", "" if job.target is None else str(job.target)),
+        ("Now at", "" if job.target is None or job.removed_at else str(job.target)),
+        ("Removed", "" if job.removed_at is None else show.moment(job.removed_at)),
+        ("Report", "" if job.report is None else _counts(job.report)),
         ("What happened", job.reason),
         ("Pigment said", job.answer),
         ("What to do", job.advice),
     )
     return ((name, value) for name, value in facts if value)
+
+
+def _counts(report: Report) -> str:
+    lines = [", ".join(f"{count:,} {name}" for name, count in report.counts.items())]
+    lines += map(skips.line, report.skips)
+    return "\n".join(filter(None, lines))

@@ -1,4 +1,4 @@
-"""`retry`, `pause`, `resume`, `close-orphans`: rows in the journal that the service acts on."""
+"""What operators ask for: rows in the journal that the service acts on."""
 
 import os
 import sys
@@ -66,6 +66,19 @@ def pause(file: Path, route: str) -> None:
 def resume(file: Path, route: str) -> None:
     """Ask for a route to go on."""
     _about_route(file, "resume", route)
+
+
+@click.command(
+    help="Takes the folders of a route where they lie now. The service remembers on which drive a"
+    " folder lay, so that one whose share is away is not taken for an empty one; say this after a"
+    " folder was moved to another drive for good. Never say it while a share is away.",
+    epilog=show.examples("pigment-watcher accept-drive sales"),
+)
+@access.config_option
+@click.argument("route")
+def accept_drive(file: Path, route: str) -> None:
+    """Ask for a route's folders to be taken as they are."""
+    _about_route(file, "accept-drive", route)
 
 
 @click.command(

@@ -9,12 +9,12 @@ from uuid import UUID
 import click
 
 from pigment_watcher import errors
-from pigment_watcher.cli import access, by_hand, push_view, show, slots
+from pigment_watcher.cli import access, by_hand, interrupt, push_view, show, slots
 from pigment_watcher.cli.group import Failure
 from pigment_watcher.config import Settings
-from pigment_watcher.files import claims
+from pigment_watcher.files import reading
 from pigment_watcher.model import Job, Outcome, Route, Rules, State
-from pigment_watcher.policy import transitions
+from pigment_watcher.policy import skips, transitions
 from pigment_watcher.service.destination import connect
 
 _NOT_KNOWN = "NOT KNOWN WHETHER IMPORTED - look before pushing it again"
@@ -22,7 +22,8 @@ _NOT_KNOWN = "NOT KNOWN WHETHER IMPORTED - look before pushing it again"
 
 @click.command(
     help="Imports one file, now, by hand, and waits for the end of the import. The file stays"
-    " where it is, and the service knows nothing of it. Exits 0 only when it was imported.",
+    " where it is, and the service knows nothing of it. Rows that Pigment left out are told."
+    " Exits 0 only when it was imported.",
     epilog=show.examples(
         "pigment-watcher push sales.csv --configuration-id 33d0d7d0-6125-47c4-b36a-882f4ed53b33"
     ),
@@ -36,6 +37,7 @@ _NOT_KNOWN = "NOT KNOWN WHETHER IMPORTED - look before pushing it again"
     help="The ID of Pigment's import configuration.",
 )
 @click.argument("path", metavar="FILE", type=click.Path(path_type=Path, readable=False))
+@interrupt.raised()
 def push(file: Path, path: Path, configuration_id: UUID) -> None:
     """Push a file, follow its import, and exit by its outcome."""
     settings = access.load(file, need_keys=True)
@@ -51,10 +53,11 @@ def push(file: Path, path: Path, configuration_id: UUID) -> None:
                 job = import_by_hand.run(job)
             except KeyboardInterrupt:
                 raise Failure(_interrupted(import_by_hand.job or job)) from None
-        if job.outcome in transitions.GOOD:
-            click.echo(f"imported: {show.printable(path)} (import {job.import_id})")
-            return
-        raise Failure(_told(job))
+        if not transitions.is_good(job):
+            raise Failure(_told(job))
+        click.echo(f"imported: {show.printable(path)} (import {job.import_id})")
+        if not job.is_plain:
+            click.echo(_told(job), err=True)
 
 
 def _route_of(settings: Settings, configuration_id: str) -> Route | None:
@@ -66,7 +69,7 @@ def _route_of(settings: Settings, configuration_id: str) -> Route | None:
 
 def _job(path: Path, configuration_id: str, route: Route | None) -> Job:
     """Return what the policy decides about: this file, as if it were a job of the route."""
-    found = claims.look(path)
+    found = reading.look(path)
     if found is None:
         what = "this is no regular file" if path.exists() else "there is no such file"
         raise errors.FileVanished(f"{path}: {what}")
@@ -117,11 +120,12 @@ def _remarks(settings: Settings, job: Job) -> Iterator[str]:
 
 
 def _told(job: Job) -> str:
-    """Return what the reason file of this job would say."""
-    unsure = job.outcome is Outcome.UNSURE
-    parts = [_NOT_KNOWN if unsure else f"NOT IMPORTED - {job.name}", ""]
+    """Return what the texts beside a file of this job would say."""
+    parts = [_headline(job), ""]
+    left_out = "\n".join(map(skips.line, job.report.skips)) if job.report else ""
     for title, body in (
         ("What happened", job.reason),
+        ("What was left out", left_out),
         ("What Pigment said", job.answer),
         ("What to do now", job.advice),
     ):
@@ -134,6 +138,15 @@ def _told(job: Job) -> str:
         f"Import ID:     {job.import_id or 'none'}",
     ]
     return show.lines("\n".join(parts))
+
+
+def _headline(job: Job) -> str:
+    headlines = {
+        Outcome.UNSURE: _NOT_KNOWN,
+        Outcome.IMPORTED: f"IMPORTED - {job.name}",
+        Outcome.IMPORTED_WITH_SKIPS: f"IMPORTED, BUT ROWS ARE MISSING - {job.name}",
+    }
+    return headlines.get(job.outcome or Outcome.UNSURE, f"NOT IMPORTED - {job.name}")
 
 
 def _interrupted(job: Job) -> str:

@@ -23,7 +23,7 @@ def of_job(job: Job) -> dict[str, Any]:
         "import_id": job.import_id,
         "state": job.state.value,
         "outcome": None if job.outcome is None else job.outcome.value,
-        "report": None if job.report is None else dict(job.report),
+        "report": None if job.report is None else dict(job.report.counts),
         "times": {
             "found": show.iso(job.created_at),
             "claimed": show.iso(job.claimed_at),
@@ -31,6 +31,7 @@ def of_job(job: Job) -> dict[str, Any]:
             "importing": show.iso(job.importing_since),
             "decided": show.iso(job.decided_at),
             "finished": show.iso(job.finished_at),
+            "removed": show.iso(job.removed_at),
         },
         "seconds": None if job.finished_at is None else round(job.finished_at - job.created_at, 3),
         "attempts": job.attempts,
@@ -41,6 +42,7 @@ def of_job(job: Job) -> dict[str, Any]:
         "version": job.version,
         "asked_by": job.asked_by,
         "retry_of": job.retry_of,
+        "even_if_imported": job.even_if_imported,
     }
 
 

@@ -13,7 +13,7 @@ _CONFIGURATION_ID = "33d0d7d0-6125-47c4-b36a-882f4ed53b33"
 @click.command(
     help="Runs the stand-in for Pigment alone, until Ctrl-C. It takes pushes, answers status"
     " calls as Pigment would, and imports nothing. What a file holds decides how its import goes:"
-    " SIMULATE-FAIL, SIMULATE-SKIP, SIMULATE-SLOW, SIMULATE-503 (400 to 599).",
+    " SIMULATE-FAIL, SIMULATE-SKIP, SIMULATE-CREATE, SIMULATE-SLOW, SIMULATE-503 (400 to 599).",
     epilog=show.examples(
         "pigment-watcher simulate",
         "pigment-watcher simulate --port 8701 --import-seconds 30",
@@ -36,14 +36,20 @@ _CONFIGURATION_ID = "33d0d7d0-6125-47c4-b36a-882f4ed53b33"
     show_default=True,
     help="How long an import takes.",
 )
-def simulate(host: str, port: int, key: str, import_seconds: float) -> None:
+@click.option("--without-v1", is_flag=True, help="Know nothing under /api/v1/: no reports.")
+def simulate(host: str, port: int, key: str, import_seconds: float, *, without_v1: bool) -> None:
     """Run the simulator until SIGINT or SIGTERM."""
     ends = {signal.SIGINT, signal.SIGTERM}
     # Blocked before the first thread starts, so that they wait for sigwait() in every thread.
     before = signal.pthread_sigmask(signal.SIG_BLOCK, ends)
     try:
         with Simulator(
-            host=host, port=port, keys=(key,), import_s=import_seconds, log=click.echo
+            host=host,
+            port=port,
+            keys=(key,),
+            import_s=import_seconds,
+            has_v1=not without_v1,
+            log=click.echo,
         ) as simulator:
             click.echo(_told(simulator.url, key))
             signal.sigwait(ends)

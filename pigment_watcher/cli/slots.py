@@ -8,6 +8,8 @@ from pigment_watcher import errors
 from pigment_watcher.cli import access, show
 from pigment_watcher.config import Settings
 from pigment_watcher.journal import Journal
+from pigment_watcher.model import ConditionKind
+from pigment_watcher.policy import reports
 
 #: The longest sleep while slots are scarce: the service may give one back.
 _LOOK_S = 2.0
@@ -31,6 +33,14 @@ class Slots:
                 self._remark(f"the limits allow the next request at {show.moment(free_at)}; waits")
                 said = True
             time.sleep(min(_LOOK_S, max(0.0, free_at - time.time())))
+
+    def know_of_no_reports(self) -> bool:
+        """Return whether the service found that the host has no reports."""
+        none = None
+        if self._journal is not None:
+            with contextlib.suppress(errors.JournalError):  # said when requests are counted
+                none = self._journal.conditions.get(ConditionKind.NO_REPORTS, self._settings.host)
+        return reports.is_known_without(none, time.time())
 
     def _try(self, configuration_id: str | None) -> float | None:
         """Count a request and return None, or return when it may be made."""

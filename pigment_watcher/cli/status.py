@@ -13,7 +13,7 @@ from pigment_watcher import journal
 from pigment_watcher.cli import access, health, show
 from pigment_watcher.cli.health import Health, RouteHealth, Trouble
 from pigment_watcher.config import Settings
-from pigment_watcher.model import Job, Outcome
+from pigment_watcher.model import ConditionKind, Job, Outcome
 
 _TITLES = ("ROUTE", "STATE", "WAITING", "IN PROGRESS", "OLDEST", "LAST FILE")
 
@@ -50,6 +50,7 @@ def _look(settings: Settings) -> Health:
                 host=settings.host,
                 limit_s=settings.request_limit.per_s,
                 running=journal.is_held(settings.state_directory),
+                journal_stuck=journal.why_stuck(settings.state_directory),
             )
     return health.judge(facts, settings.routes)
 
@@ -70,8 +71,13 @@ def _for_people(found: Health, settings: Settings) -> Iterator[str]:
     yield f"Last 24 hours: {_counts(found.ended) or 'nothing ended'}."
     yield ""
     yield from show.table(_TITLES, [_row(route, facts.now) for route in found.routes])
-    if found.troubles:
+    if found.troubles or facts.journal_stuck:
         yield ""
+    if facts.journal_stuck:
+        yield (
+            f"stuck: the journal: {facts.journal_stuck}; files wait where they are, and go on by"
+            " themselves when there is room"
+        )
     for trouble in found.troubles:
         yield _sentence(trouble, facts.now)
 
@@ -104,6 +110,8 @@ def _last(job: Job, now: float) -> str:
 def _sentence(trouble: Trouble, now: float) -> str:
     condition = trouble.condition
     about = ", ".join(trouble.routes) or show.printable(condition.subject)
+    if condition.kind is ConditionKind.FILE_UNCLAIMED:  # its detail is about any such file
+        about += f": {show.printable(condition.subject)}"
     since = f"since {show.moment(condition.since)}"
     again = ""
     if condition.due_at is not None:
@@ -124,6 +132,7 @@ def _for_programs(found: Health, settings: Settings) -> dict[str, Any]:
         "running": facts.running,
         "healthy": found.is_well,
         "instance": facts.instance,
+        "journal_stuck": facts.journal_stuck,
         "state_directory": str(settings.state_directory),
         "requests": {
             "used": facts.requests,

@@ -1,7 +1,7 @@
 """The configuration: YAML with line numbers in, frozen settings or every problem at once out."""
 
-from pigment_watcher.config.loading import load, nothing_seen
+from pigment_watcher.config.loading import everything_directly, load, nothing_known
 from pigment_watcher.config.secrets import Secret
 from pigment_watcher.config.settings import Settings
 
-__all__ = ["Secret", "Settings", "load", "nothing_seen"]
+__all__ = ["Secret", "Settings", "everything_directly", "load", "nothing_known"]

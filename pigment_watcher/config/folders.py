@@ -1,59 +1,93 @@
 """Tries whether the service can really use the folders and files that it is given."""
 
+import contextlib
 import errno
 import os
 import ssl
-import tempfile
-from collections.abc import Callable, Collection
+import stat
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
-from pigment_watcher import model, mounts
+from pigment_watcher import errors, model, mounts
 from pigment_watcher.config.report import Report
 from pigment_watcher.config.yaml_lines import Where
+from pigment_watcher.running import Run
 
+#: What a file is called by which it is learnt whether a folder can be written; a number follows.
 #: Every intake ignores what begins with a dot.
 _PROBE = ".pigment-watcher-probe-"
 
+#: So long a drive is waited for: one that is slower is found by the service as well, only later.
+_ANSWER_S = 5.0
 
-def inbox(
-    route: model.Route, report: Report, seen: Callable[[], Collection[Path]]
-) -> mounts.Mount | None:
-    """Try the inbox of a route; return its mount, None where it is of no use.
+#: A probe that is older was left by somebody who was killed.
+_LEFT_S = 60.0
 
-    One that is missing but was `seen` at an earlier start is a lost share, and no problem.
+#: What is seen of an automounter while nothing is mounted.
+_AUTOFS = "autofs"
+
+_FULL = frozenset((errno.ENOSPC, errno.EDQUOT))
+
+#: What a drive says whose server is away.
+_AWAY = frozenset(
+    (
+        errno.ECONNABORTED,
+        errno.ECONNREFUSED,
+        errno.ECONNRESET,
+        errno.EHOSTDOWN,
+        errno.EHOSTUNREACH,
+        errno.EIO,
+        errno.ENETDOWN,
+        errno.ENETUNREACH,
+        errno.ENODEV,
+        errno.ENOTCONN,
+        errno.ENXIO,
+        errno.EREMOTEIO,
+        errno.ESTALE,
+        errno.ETIMEDOUT,
+    )
+)
+
+
+def tried(
+    routes: Sequence[model.Route],
+    known: Mapping[Path, mounts.Mount],
+    run_for: Callable[[Path], Run],
+    report: Report,
+) -> dict[Path, mounts.Mount]:
+    """Try the folders of all routes; return what the inboxes lie on that can be used.
+
+    A drive that is lost is remarked, and no problem; nothing is written where it should be.
     """
-    directory, where = route.rules.directory, ("routes", route.name, "directory")
-    try:
-        mount = _mount(directory)
-    except OSError as error:
-        if isinstance(error, PermissionError | NotADirectoryError) or directory not in seen():
-            report.problem(where, _words(error, directory))
-        return None
-    if mount.is_network:
-        text = f"{directory} lies on a network drive ({mount.kind}): not yet supported"
-        report.problem(where, f"{text} by this version")
-        return None
-    usable = _attempt(_write, directory, where, report)
-    if usable and os.path.lexists(directory / "processing"):
-        usable = _attempt(_claim, directory / "processing", where, report)
-    return mount if usable else None
+    drives: dict[Path, mounts.Mount] = {}
+    for route in routes:
+        trial = _Trial(route, known, run_for, report)
+        mount = trial.inbox()
+        if mount is not None:
+            drives[route.rules.directory] = mount
+            trial.archives(mount)
+    return drives
 
 
-def archives(route: model.Route, report: Report) -> None:
-    """Try whether the done and failed folders of a route can be written, or made."""
-    for key, folder in (("done", route.rules.done), ("failed", route.rules.failed)):
-        _attempt(_write, _nearest(folder), ("routes", route.name, key), report)
-
-
-def state(directory: Path, report: Report) -> None:
+def state(directory: Path, report: Report) -> bool:
     """Try the state directory, or whether it can be made; only the service's own user makes it."""
-    where, nearest = ("state_directory",), _nearest(directory)
-    if not (_attempt(_write, nearest, where, report) and _attempt(_list, nearest, where, report)):
-        return
-    mount = _mount(nearest)
+    where = ("state_directory",)
+    # By what is mounted first, which asks no server that may be dead.
+    mount = mounts.resolve(directory)[1]
+    if not mount.is_network:
+        nearest = _nearest(directory)
+        try:
+            _write(nearest)
+            mount = _mount(nearest)
+        except OSError as error:
+            report.problem(where, _words(error, nearest))
+            return False
     if mount.is_network:
         text = f"{directory} lies on a network file system ({mount.kind}): put it on a local disk"
         report.problem(where, text)
+    return not mount.is_network
 
 
 def certificates(bundle: Path, report: Report) -> None:
@@ -65,48 +99,198 @@ def certificates(bundle: Path, report: Report) -> None:
         report.problem(("pigment", "ca_bundle"), f"no certificates (PEM) in {bundle}: {said}")
 
 
-# ---------------------------------------------------------------- attempts
+# ---------------------------------------------------------------- a route
 
 
-def _attempt(deed: Callable[[Path], None], folder: Path, where: Where, report: Report) -> bool:
+@dataclass(frozen=True, slots=True)
+class _Trial:
+    """What is tried for one route, and told of it."""
+
+    route: model.Route
+    known: Mapping[Path, mounts.Mount]
+    run_for: Callable[[Path], Run]
+    report: Report
+
+    def inbox(self) -> mounts.Mount | None:
+        """Try the inbox; return its mount, None where it is of no use or lost."""
+        directory = self.route.rules.directory
+        processing, run = directory / "processing", self.run_for(directory)
+        usable = None
+        with self._told("directory", directory):
+            mount, has_home = run(partial(_look, directory), _ANSWER_S)
+            self._expect(directory, mount, has_home=has_home)
+            self._advise(mount)
+            run(partial(_write, directory), _ANSWER_S)
+            with self._told("directory", processing):
+                run(partial(_claim, processing), _ANSWER_S)
+                usable = mount
+        return usable
+
+    def archives(self, beside: mounts.Mount) -> None:
+        """Try whether done and failed can be written, or made; the inbox lies on `beside`."""
+        for key, folder in (("done", self.route.rules.done), ("failed", self.route.rules.failed)):
+            run = self.run_for(folder)
+            with self._told(key, folder):
+                nearest = run(partial(_nearest, folder), _ANSWER_S)
+                mount = mounts.resolve(folder)[1]
+                self._expect(folder, mount, has_home=self._is_beside(folder, mount, beside))
+                with self._told(key, nearest):
+                    run(partial(_write, nearest), _ANSWER_S)
+
+    def _expect(self, folder: Path, now: mounts.Mount, *, has_home: bool) -> None:
+        """Raise FolderLost where a folder does not lie on the drive on which it should."""
+        why = mounts.why_lost(now, self._before(folder, now), has_home=has_home)
+        if self._needs_mount(folder) and now.point == Path("/"):
+            why = "require_mount is set, and nothing is mounted there"
+        if now.kind == _AUTOFS:
+            why = "the automounter found nothing to mount there"
+        if why is not None:
+            raise errors.FolderLost(str(folder), why)
+
+    def _before(self, folder: Path, now: mounts.Mount) -> mounts.Mount | None:
+        """Return what a folder lay on; what is new should lie where those around it did."""
+        if folder in self.known:
+            return self.known[folder]
+        around = {mount.point: mount for mount in self.known.values()} | dict(self.known)
+        around.pop(Path("/"), None)  # what is always there
+        places = (folder, *folder.parents, *mounts.resolve(folder)[0].parents)
+        before = next((around[place] for place in places if place in around), None)
+        has_its_own = before is not None and before.point in now.point.parents
+        return None if has_its_own else before
+
+    def _is_beside(self, folder: Path, now: mounts.Mount, beside: mounts.Mount) -> bool:
+        """Return whether a folder came with the inbox to where that is now."""
+        inbox = self.route.rules.directory
+        return now == beside and self._before(folder, now) == self._before(inbox, beside)
+
+    def _needs_mount(self, folder: Path) -> bool:
+        return self.route.require_mount and folder == self.route.rules.directory
+
+    def _advise(self, mount: mounts.Mount) -> None:
+        if self.route.watch is model.Watch.EVENTS and not mount.is_local:
+            self.report.remark(
+                self._where("watch"),
+                f"on a drive of the kind {mount.kind} events tell only of what this machine itself "
+                "writes: it is taken for granted that nobody else does; else let it be auto",
+            )
+
+    @contextlib.contextmanager
+    def _told(self, key: str, folder: Path) -> Iterator[None]:
+        """Report what fails within, as a problem or as a drive that is lost."""
+        try:
+            yield
+        except errors.FolderError as error:
+            self._lost(key, folder, error.message)
+        except OSError as error:
+            if self._is_away(folder, error):
+                self._lost(key, folder, error.strerror)
+            else:
+                self.report.problem(self._where(key), _words(error, folder))
+
+    def _is_away(self, folder: Path, error: OSError) -> bool:
+        """Return whether an error means that the drive is lost, and not that the path is wrong."""
+        before = self.known.get(folder)
+        if isinstance(error, FileNotFoundError):
+            return before is not None or self._needs_mount(folder) or self._is_elsewhere(folder)
+        if isinstance(error, PermissionError):
+            # The rights on a share are given by its server, which may be ailing.
+            return before is not None and not before.is_local
+        if error.errno == errno.EROFS:
+            # The kernel makes a disk that fails read-only; the folder was right before.
+            return self._was_used(folder)
+        is_local = mounts.resolve(folder)[1].is_local
+        return error.errno in _AWAY and (before is not None or not is_local)
+
+    def _was_used(self, folder: Path) -> bool:
+        """Return whether a folder was of use before, or one in it, or that in which it is."""
+        return any(
+            known.is_relative_to(folder) or folder.is_relative_to(known) for known in self.known
+        )
+
+    def _is_elsewhere(self, folder: Path) -> bool:
+        mount = mounts.resolve(folder)[1]
+        return mounts.why_lost(mount, self._before(folder, mount), has_home=False) is not None
+
+    def _lost(self, key: str, folder: Path, why: str | None) -> None:
+        text = f"{folder}: {why}; lost for now, and used as soon as it is back"
+        self.report.remark(self._where(key), text)
+
+    def _where(self, key: str) -> Where:
+        return ("routes", self.route.name, key)
+
+
+# ---------------------------------------------------------------- calls
+
+# Any of these may be made by another process: functions of the module, and plain values.
+
+
+def _look(directory: Path) -> tuple[mounts.Mount, bool]:
+    """Return the mount of an inbox, and whether it holds the home of an instance."""
+    mount = _mount(directory)
     try:
-        deed(folder)
-    except OSError as error:
-        # A full disk is no fault of the configuration: the service waits for room.
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
-            report.problem(where, _words(error, folder))
-            return False
-    return True
+        with os.scandir(directory / "processing") as entries:
+            return mount, any(entry.is_dir(follow_symlinks=False) for entry in entries)
+    except OSError:
+        return mount, False
 
 
 def _mount(folder: Path) -> mounts.Mount:
     # Listed first, for the plain OSError that tells what is wrong with it.
-    _list(folder)
+    with os.scandir(folder) as entries:
+        next(entries, None)
     return mounts.of(folder)
 
 
-def _list(folder: Path) -> None:
-    with os.scandir(folder) as entries:
-        next(entries, None)
-
-
 def _write(folder: Path) -> None:
-    _new_file(folder).unlink()
+    with _unless_full(), _probe(folder):
+        pass
 
 
 def _claim(processing: Path) -> None:
-    """Move a file from the inbox to its processing folder, as a claim does."""
-    probe = _new_file(processing.parent)
+    """Move a file from the inbox to its processing folder, where there is one, as a claim does."""
+    if not os.path.lexists(processing):
+        return
+    if processing.is_symlink():
+        raise OSError(errno.EXDEV, os.strerror(errno.EXDEV), os.fsdecode(processing))
+    with _unless_full(), _probe(processing.parent) as probe, _probe(processing) as place:
+        probe.rename(place)
+
+
+@contextlib.contextmanager
+def _unless_full() -> Iterator[None]:
+    """Pass over a full disk, which is no fault of the configuration: the service waits for room."""
     try:
-        probe = probe.rename(processing / probe.name)
+        yield
+    except OSError as error:
+        if error.errno not in _FULL:
+            raise
+
+
+@contextlib.contextmanager
+def _probe(folder: Path) -> Iterator[Path]:
+    """Lend an empty file, and remove those that somebody who was killed left here."""
+    taken: list[Path] = []
+    while True:
+        probe = folder / f"{_PROBE}{len(taken)}"
+        try:
+            os.close(os.open(probe, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600))
+            break
+        except FileExistsError:
+            taken.append(probe)
+    try:
+        before = probe.lstat().st_mtime - _LEFT_S  # as this drive tells the time
+        for left in taken:
+            with contextlib.suppress(OSError):  # another removed it, or only its owner may
+                _remove_left(left, before)
+        yield probe
     finally:
+        probe.unlink(missing_ok=True)
+
+
+def _remove_left(probe: Path, before: float) -> None:
+    found = probe.lstat()
+    if stat.S_ISREG(found.st_mode) and found.st_size == 0 and found.st_mtime < before:
         probe.unlink()
-
-
-def _new_file(folder: Path) -> Path:
-    handle, name = tempfile.mkstemp(prefix=_PROBE, dir=folder)
-    os.close(handle)
-    return Path(name)
 
 
 def _nearest(folder: Path) -> Path:

@@ -2,24 +2,29 @@
 
 import dataclasses
 import os
-from collections.abc import Callable, Collection, Mapping
-from functools import cache
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 
-from pigment_watcher import errors, model
+from pigment_watcher import errors, mounts
 from pigment_watcher.config import checks, folders, schema, secrets, settings, yaml_lines
 from pigment_watcher.config.report import Report
 from pigment_watcher.config.secrets import Secret
 from pigment_watcher.config.settings import Settings
 from pigment_watcher.config.yaml_lines import Where
+from pigment_watcher.running import Run, directly
 
 _LARGEST_FILE = 1024 * 1024
 
 
-def nothing_seen(_state_directory: Path) -> Collection[Path]:
-    """Know of no inbox that was there at an earlier start."""
-    return ()
+def nothing_known(_state_directory: Path) -> Mapping[Path, mounts.Mount]:
+    """Remember no folder of an earlier start."""
+    return {}
+
+
+def everything_directly(_folder: Path) -> Run:
+    """Make every file call in this process."""
+    return directly
 
 
 def load(
@@ -27,12 +32,14 @@ def load(
     *,
     environ: Mapping[str, str] | None = None,
     need_keys: bool = True,
-    seen: Callable[[Path], Collection[Path]] = nothing_seen,
+    known: Callable[[Path], Mapping[Path, mounts.Mount]] = nothing_known,
+    run_for: Callable[[Path], Run] = everything_directly,
     probe_folders: bool = True,
 ) -> Settings:
     """Return the settings of a configuration file; raise ConfigError with all its problems.
 
-    `seen` tells, by the state directory, which inboxes were there at an earlier start.
+    `known` tells, by the state directory, what each folder lay on at an earlier start; `run_for`
+    gives what makes the calls on a route's folder, which may lie on a drive that does not answer.
     """
     tree, report = _read(file)
     said = schema.read(tree, report)
@@ -45,13 +52,19 @@ def load(
     placed = tuple(route for route in routes if said.routes[route.name].directory)
     checks.folders(placed, state_directory, report)
     checks.patterns(placed, report)
+    checks.markers(placed, report)
+    drives: dict[Path, mounts.Mount] = {}
     if probe_folders:
-        _try_paths(file, said, report)
-        known = cache(lambda: seen(state_directory))
-        routes = tuple(_tried(route, said.routes[route.name], report, known) for route in placed)
+        if said.pigment.ca_bundle:
+            folders.certificates(settings.absolute(file, said.pigment.ca_bundle), report)
+        is_usable = folders.state(state_directory, report)
+        remembered = known(state_directory) if is_usable else {}
+        drives = folders.tried(placed, remembered, run_for, report)
     if report.problems:
         raise errors.ConfigError(report.problems)
-    return settings.build(file, said, keys=keys, routes=routes, remarks=report.remarks)
+    return settings.build(
+        file, said, keys=keys, routes=routes, drives=drives, remarks=report.remarks
+    )
 
 
 # ---------------------------------------------------------------- the text
@@ -127,27 +140,3 @@ def _findings(
         # Only what is run by hand could use it, so nobody misses it.
         default = dataclasses.replace(default, missing="")
     return findings | {settings.DEFAULT_KEY: (("pigment", "api_key_file"), default)}
-
-
-# ---------------------------------------------------------------- the disk
-
-
-def _try_paths(file: Path, said: schema.File, report: Report) -> None:
-    folders.state(settings.absolute(file, said.state_directory), report)
-    if said.pigment.ca_bundle:
-        folders.certificates(settings.absolute(file, said.pigment.ca_bundle), report)
-
-
-def _tried(
-    route: model.Route, said: schema.Route, report: Report, seen: Callable[[], Collection[Path]]
-) -> model.Route:
-    """Return the route as its folders can be watched."""
-    mount = folders.inbox(route, report, seen)
-    if mount is None:
-        return route
-    folders.archives(route, report)
-    if mount.is_local or route.watch is not model.Watch.AUTO:
-        return route
-    polling = model.Watch.POLLING
-    scan_every_s = settings.scan_every_s(said, polling)
-    return dataclasses.replace(route, watch=polling, scan_every_s=scan_every_s)

@@ -1,6 +1,7 @@
 """The kinds of single values a configuration has; each tells in plain words what it wants."""
 
 import ipaddress
+import os
 import re
 import unicodedata
 import urllib.parse
@@ -16,6 +17,10 @@ _LONGEST_S = 36500 * 86400.0
 
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _LONGEST_SHOWN = 60
+
+_PLACEHOLDERS = ("{name}", "{stem}")
+#: What the common file systems allow a name.
+_LONGEST_NAME = 255
 
 
 def refusal(text: str) -> PydanticCustomError:
@@ -93,8 +98,6 @@ def _patterns(value: object) -> tuple[str, ...]:
     for one in patterns:
         if not isinstance(one, str) or not one:
             raise refusal(f"must be a pattern such as '*.csv', or a list of them: {shown(one)}")
-        if "/" in one:
-            raise refusal(f"matches names, not paths, so '/' can't be in it: {shown(one)}")
     return tuple(patterns)
 
 
@@ -102,6 +105,25 @@ def _some_patterns(value: object) -> tuple[str, ...]:
     if value == []:
         raise refusal("is empty: a route needs at least one pattern")
     return _patterns(value)
+
+
+def _marker(value: str) -> str:
+    if not value or value in (".", ".."):
+        raise refusal("must be the name of a file, such as '{name}.done'")
+    if "/" in value:
+        raise refusal(f"stands beside its file, so '/' can't be in it: {shown(value)}")
+    rest = value
+    for placeholder in _PLACEHOLDERS:
+        rest = rest.replace(placeholder, "", 1)
+    if "{" in rest or "}" in rest:
+        raise refusal(
+            f"takes {{name}} and {{stem}}, each once, and no other braces: {shown(value)}"
+        )
+    if any(unicodedata.category(character) in ("Cc", "Cs") for character in value):
+        raise refusal(f"holds a character that can't stand in a name: {shown(value)}")
+    if len(os.fsencode(value)) > _LONGEST_NAME:
+        raise refusal(f"is longer than a file's name may be: {shown(value)}")
+    return value
 
 
 def _auto_or_flag(value: object) -> bool | None:
@@ -166,6 +188,7 @@ KeyFile = Annotated[str, pydantic.AfterValidator(_key_file)]
 Uuid = Annotated[str, pydantic.BeforeValidator(_uuid)]
 Patterns = Annotated[tuple[str, ...], pydantic.BeforeValidator(_patterns)]
 SomePatterns = Annotated[tuple[str, ...], pydantic.BeforeValidator(_some_patterns)]
+Marker = Annotated[str, pydantic.AfterValidator(_marker)]
 Url = Annotated[str, pydantic.AfterValidator(_url)]
 Proxy = Annotated[str, pydantic.AfterValidator(_proxy)]
 Count = Annotated[int, pydantic.Field(ge=1)]

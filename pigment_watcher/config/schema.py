@@ -88,13 +88,14 @@ class Route(_Section):
     watch: Annotated[model.Watch, _Lax] = model.Watch.AUTO
     scan_every: scalars.AutoSomeTime = None
     require_mount: bool = False
+    recursive: bool = False
     quiet: scalars.AutoDuration = None
-    marker: str | None = None
+    marker: scalars.Marker | None = None
     order: Annotated[model.Order, _Lax] = model.Order.MODIFIED
     after_failure: Annotated[model.AfterFailure, _Lax] = model.AfterFailure.CONTINUE
     skipped_rows: Annotated[model.SkippedRows, _Lax] = model.SkippedRows.ACCEPT
     allow_empty: bool = False
-    duplicates: Literal["accept", "refuse"] = "accept"
+    duplicates: Annotated[model.Duplicates, _Lax] = model.Duplicates.ACCEPT
     keep_done: scalars.SomeTime | None = None
     keep_failed: scalars.SomeTime | None = None
     done: scalars.FilePath = "done"

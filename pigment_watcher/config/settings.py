@@ -6,17 +6,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from pigment_watcher import model
+from pigment_watcher import model, mounts
 from pigment_watcher.config import schema
 from pigment_watcher.config.secrets import Secret
 
 #: The name of the key of all routes that have none of their own.
 DEFAULT_KEY = "default"
 
-_QUIET_S = 2.0
-_SCAN_BESIDE_EVENTS_S = 60.0
-_SCAN_WHEN_POLLING_S = 5.0
 _PORTS = {"http": 80, "https": 443}
+_REPORTS = {
+    None: model.DetailedReport.AUTO,
+    True: model.DetailedReport.ALWAYS,
+    False: model.DetailedReport.NEVER,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,7 +26,8 @@ class Settings:
     """A configuration without problems; every folder is absolute.
 
     `url` has no slash at its end, `host` is host:port, `keys` lacks those that are not at hand,
-    `remarks` are located sentences for the operator.
+    `drives` tells what the inboxes lie on, as far as they were tried and are there, `remarks` are
+    located sentences for the operator.
     """
 
     file: Path
@@ -38,6 +41,7 @@ class Settings:
     push_limit: model.Limit
     ca_bundle: Path | None
     proxy: str | None = field(repr=False)  # it may hold a password
+    detailed_report: model.DetailedReport
     state_directory: Path
     workers: int
     stop_grace_s: float
@@ -45,6 +49,7 @@ class Settings:
     log_level: str
     log_format: str
     routes: tuple[model.Route, ...]
+    drives: Mapping[Path, mounts.Mount] = field(default_factory=dict, compare=False)
     remarks: tuple[str, ...] = ()
 
 
@@ -54,6 +59,7 @@ def build(
     *,
     keys: Mapping[str, Secret],
     routes: tuple[model.Route, ...],
+    drives: Mapping[Path, mounts.Mount],
     remarks: tuple[str, ...],
 ) -> Settings:
     """Return the settings that a checked file asks for."""
@@ -71,6 +77,7 @@ def build(
         push_limit=model.Limit(pigment.push_limit.requests, pigment.push_limit.per),
         ca_bundle=absolute(file, bundle) if bundle else None,
         proxy=pigment.proxy,
+        detailed_report=_REPORTS[pigment.detailed_report],
         state_directory=absolute(file, said.state_directory),
         workers=said.workers,
         stop_grace_s=said.stop_grace,
@@ -78,6 +85,7 @@ def build(
         log_level=said.log.level,
         log_format=said.log.format,
         routes=routes,
+        drives=drives,
         remarks=remarks,
     )
 
@@ -94,7 +102,8 @@ def route(file: Path, name: str, said: schema.Route) -> model.Route:
         after_failure=said.after_failure,
         skipped_rows=said.skipped_rows,
         allow_empty=said.allow_empty,
-        quiet_s=_QUIET_S if said.quiet is None else said.quiet,
+        duplicates=said.duplicates,
+        quiet_s=said.quiet,
         key=str(absolute(file, said.api_key_file)) if said.api_key_file else DEFAULT_KEY,
     )
     return model.Route(
@@ -104,15 +113,13 @@ def route(file: Path, name: str, said: schema.Route) -> model.Route:
         files=said.files,
         ignore=said.ignore,
         watch=said.watch,
-        scan_every_s=scan_every_s(said, said.watch),
+        scan_every_s=said.scan_every,
+        require_mount=said.require_mount,
+        recursive=said.recursive,
+        marker=said.marker,
+        keep_done_s=said.keep_done,
+        keep_failed_s=said.keep_failed,
     )
-
-
-def scan_every_s(said: schema.Route, watch: model.Watch) -> float:
-    """Return how often an inbox is looked through when it is watched in this way."""
-    if said.scan_every is not None:
-        return said.scan_every
-    return _SCAN_WHEN_POLLING_S if watch is model.Watch.POLLING else _SCAN_BESIDE_EVENTS_S
 
 
 def absolute(file: Path, path: str) -> Path:

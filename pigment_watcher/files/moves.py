@@ -87,7 +87,32 @@ def _rename_by_link(source: Path, target: Path) -> None:
             raise errors.NameTaken(f"{target}: exists already") from error
         source.rename(target)
     else:
-        source.unlink()
+        sync(target.parent)
+        _drop_old_name(source, target)
+
+
+def _drop_old_name(source: Path, target: Path) -> None:
+    """Remove the first of a file's two names; where that is refused, the second goes again."""
+    try:
+        source.unlink(missing_ok=True)
+    except OSError:
+        if _is_gone(source) or not same_bytes(source, target):
+            return  # it is removed, whatever the drive said, and may be another file by now
+        try:
+            target.unlink()
+        except OSError as error:
+            why = f"it could be removed neither here nor from {target}, to which it was linked"
+            raise OSError(errno.EIO, why, os.fsdecode(source)) from error
+        raise
+
+
+def _is_gone(path: Path) -> bool:
+    """Return whether a file can't be opened because it is not there: names may be remembered."""
+    try:
+        _reader(path).close()
+    except FileNotFoundError:
+        return True
+    return False
 
 
 def move(source: Path, target: Path, token: str) -> None:
@@ -95,8 +120,12 @@ def move(source: Path, target: Path, token: str) -> None:
 
     `token` makes the name of an unfinished copy ours. Raises NameTaken, OSError.
     """
+    before = source.lstat()
     try:
         rename(source, target)
+    except FileNotFoundError:
+        if not _was_moved(before, source, target):
+            raise
     except OSError as error:
         if error.errno != errno.EXDEV:
             raise
@@ -104,6 +133,17 @@ def move(source: Path, target: Path, token: str) -> None:
         remove_copied(source)
     sync(target.parent)
     sync(source.parent)
+
+
+def _was_moved(before: os.stat_result, source: Path, target: Path) -> bool:
+    """Return whether a rename was done that a drive, asking its server twice, says it was not.
+
+    Inode numbers say nothing here: some of those drives give a new one with each name.
+    """
+    if is_there(source) or not is_there(target):
+        return False
+    now = target.lstat()
+    return (now.st_size, now.st_mtime_ns) == (before.st_size, before.st_mtime_ns)
 
 
 def part_name(token: str) -> str:
@@ -170,7 +210,7 @@ def remove_copied(source: Path) -> None:
 
 
 def write_new(path: Path, data: bytes, token: str) -> None:
-    """Write a small file whole, under a name that is free or holds these very bytes.
+    """Write a small file whole and put it on the disk, if its name is free or holds these bytes.
 
     Raises NameTaken, OSError.
     """
@@ -182,6 +222,7 @@ def write_new(path: Path, data: bytes, token: str) -> None:
         part.unlink()
         if not ours:
             raise
+    sync(path.parent)
 
 
 def _write_part(path: Path, data: bytes, token: str) -> Path:
@@ -191,16 +232,26 @@ def _write_part(path: Path, data: bytes, token: str) -> Path:
     return part
 
 
-def make_folder(folder: Path) -> None:
-    """Make a folder and those above it, and put them on the disk."""
+def make_folder(folder: Path, mode: int = 0o777) -> None:
+    """Make a folder and those above it, and put them on the disk; `mode` is of it alone."""
     if folder.is_dir():
+        # A crash may have come between its making and its sync; what we may not open we never made.
+        with contextlib.suppress(PermissionError):
+            sync(folder.parent)
         return
     make_folder(folder.parent)
-    folder.mkdir(exist_ok=True)
+    folder.mkdir(mode, exist_ok=True)
     sync(folder.parent)
 
 
 def replace_own(path: Path, data: bytes, token: str) -> None:
     """Replace a small file that we wrote ourselves. Raises OSError."""
-    _write_part(path, data, token).replace(path)
+    part = _write_part(path, data, token)
+    try:
+        part.replace(path)
+    except FileNotFoundError:  # a drive that renames to free names only
+        if not is_there(part):
+            raise
+        path.unlink(missing_ok=True)
+        rename(part, path)
     sync(path.parent)

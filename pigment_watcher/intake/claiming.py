@@ -4,45 +4,63 @@ import contextlib
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from pigment_watcher import __version__, errors
 from pigment_watcher.clock import Clock
-from pigment_watcher.files import claims, moves
+from pigment_watcher.files import claims, moves, places, reading
 from pigment_watcher.intake.inbox import Candidate
 from pigment_watcher.model import Job, JobEvent, Outcome, State, Verdict
 from pigment_watcher.policy import lanes
 from pigment_watcher.policy.decisions import Decision
 from pigment_watcher.recorder import Recorder
+from pigment_watcher.running import Run, directly
 
 
 @dataclass(frozen=True, slots=True)
 class Unclaimed:
     """What could not be claimed: folders, to be tried again, and files left where they are."""
 
-    folders: list[errors.FolderError] = field(default_factory=list)
+    folders: dict[Path, errors.FolderError] = field(default_factory=dict)
     files: dict[Path, errors.FileError] = field(default_factory=dict)
 
 
 class Claimer:
-    """Turns candidates into jobs whose files lie in processing/."""
+    """Turns candidates into jobs whose files lie in processing/.
+
+    `run` makes the file calls, `expect` raises FolderLost where nothing may be made in a folder.
+    """
 
     def __init__(
-        self, recorder: Recorder, clock: Clock, instance: str, claimed: Callable[[], None]
+        self,
+        recorder: Recorder,
+        clock: Clock,
+        instance: str,
+        claimed: Callable[[], None],
+        *,
+        run: Run = directly,
+        expect: Callable[[Path], object] = lambda _: None,
     ) -> None:
         self._recorder = recorder
         self._journal = recorder.journal
         self._clock = clock
         self._instance = instance
         self._claimed = claimed
+        self._run = run
+        self._expect = expect
 
     def keep_alive(self, directory: Path) -> None:
         """Show other services on the same drive that the files in our folder are not orphans."""
-        with contextlib.suppress(OSError):  # the folder is made with the first claim
-            claims.touch_starts(directory, self._instance)
+        with contextlib.suppress(OSError):  # the next scan says what is wrong with the folder
+            self._run(partial(places.touch_starts, directory, self._instance))
 
     def choose(self, candidates: Sequence[Candidate]) -> tuple[list[Candidate], set[str]]:
-        """Return those to claim now, in order, and the lanes in which others have to wait."""
+        """Return those to claim now, in order, and the lanes in which others have to wait.
+
+        The first of each lane come first, so that no lane waits until all of another is claimed.
+        """
+        heads: list[Candidate] = []
         chosen: list[Candidate] = []
         left_over: set[str] = set()
         by_lane: dict[str, list[Candidate]] = {}
@@ -51,16 +69,17 @@ class Claimer:
         for lane, waiting in by_lane.items():
             keyed = ((_order_key(candidate), candidate) for candidate in waiting)
             taken = lanes.to_claim(keyed, self._journal.jobs.queue_keys(lane))
-            chosen += taken
+            heads += taken[:1]
+            chosen += taken[1:]
             if len(taken) < len(waiting):
                 left_over.add(lane)
-        return chosen, left_over
+        return heads + chosen, left_over
 
     def claim(self, candidates: Sequence[Candidate]) -> Unclaimed:
         """Store a row for each candidate, then rename the files; see `complete`."""
         now = self._clock.now()
         return self.complete(
-            self._journal.jobs.add([_new_job(candidate, now) for candidate in candidates])
+            self._journal.jobs.add([self._new_job(candidate, now) for candidate in candidates])
         )
 
     def complete(self, jobs: Sequence[Job]) -> Unclaimed:
@@ -77,47 +96,43 @@ class Claimer:
                 with moves.translated(directory):
                     self._complete_in(directory, group, unclaimed)
             except errors.FolderError as error:
-                unclaimed.folders.append(error)
-        self._claimed()
+                unclaimed.folders[directory] = error
+            self._claimed()  # the other folders take their time
         return unclaimed
 
     def _complete_in(self, directory: Path, jobs: Sequence[Job], unclaimed: Unclaimed) -> None:
-        claims.make_places(directory, self._instance, [job.id for job in jobs])
+        self._expect(directory)
+        run, instance = self._run, self._instance
+        run(partial(places.make_places, directory, instance, [job.id for job in jobs]))
         there: list[Job] = []
         try:
             for job in jobs:
                 if self._bring(job, unclaimed):
-                    there.append(job)
-                    moves.sync(claims.place(directory, self._instance, job.id))
+                    there.append(job)  # noqa: PERF401  # what is brought counts, come what may
         finally:
-            # Those that are there count, whatever happened to one behind them.
-            for folder in {job.source.parent for job in jobs}:
-                moves.sync(folder)
+            # What is counted is on the disk.
+            for folder in sorted({job.source.parent for job in jobs}):
+                run(partial(moves.sync, folder))
             for job in self._journal.jobs.claimed(there, self._clock.now()) if there else []:
                 self._recorder.tell(JobEvent(name="job.claimed", job=job))
 
     def _bring(self, job: Job, unclaimed: Unclaimed) -> bool:
         """Return whether the file is in its place; end the job if it is nowhere."""
-        path = claims.path(job.rules.directory, self._instance, job.id, job.name)
-        if moves.is_there(path):
-            claims.remove_twin(job.source, path, job.fingerprint)
-            return True
-        if claims.look(job.source) != job.fingerprint:
-            self._end(job, Outcome.GONE, f"{job.source}: it is no longer there, or was replaced")
-        else:
-            try:
-                claims.take(job.source, path)
-            except errors.FileVanished as error:
-                self._end(job, Outcome.GONE, str(error))
-            except (errors.FileChanged, errors.FileUnreadable) as error:
-                self._end(job, Outcome.RETURNED, str(error))
-                unclaimed.files[job.source] = error
+        try:
+            self._run(partial(bring, job, self._instance))
+        except errors.FileVanished as error:
+            self._end(job, str(error))
+        except (errors.FileBusy, errors.FileUnreadable) as error:
+            if job.retry_of is None:
+                self._journal.jobs.withdraw(job)  # nothing happened; the inbox tries it again
             else:
-                return True
-        claims.drop_place(path.parent)
+                self._end(job, str(error), Outcome.RETURNED)
+            unclaimed.files[job.source] = error
+        else:
+            return True
         return False
 
-    def _end(self, job: Job, outcome: Outcome, why: str) -> None:
+    def _end(self, job: Job, why: str, outcome: Outcome = Outcome.GONE) -> None:
         """End a job whose file was not claimed; nothing was sent of it."""
         decision = Decision(
             state=State.FAILED,
@@ -128,27 +143,65 @@ class Claimer:
         )
         self._recorder.decide(job, decision)
 
+    def _new_job(self, candidate: Candidate, now: float) -> Job:
+        uid, name = self._run(partial(reading.owner, candidate.source))
+        return Job(
+            id=0,
+            route=candidate.route.name,
+            configuration_id=candidate.route.configuration_id,
+            rules=candidate.route.rules,
+            source=candidate.source,
+            name=candidate.source.name,
+            marker=candidate.marker.rpartition("/")[2],
+            fingerprint=candidate.fingerprint,
+            state=State.QUEUED,
+            due_at=now,
+            created_at=now,
+            owner_uid=uid,
+            owner_name=name,
+            priority=lanes.AS_IT_CAME,
+            version=__version__,
+        )
 
-def _new_job(candidate: Candidate, now: float) -> Job:
-    uid, name = claims.owner(candidate.source)
-    return Job(
-        id=0,
-        route=candidate.route.name,
-        configuration_id=candidate.route.configuration_id,
-        rules=candidate.route.rules,
-        source=candidate.source,
-        name=candidate.source.name,
-        fingerprint=candidate.fingerprint,
-        state=State.QUEUED,
-        due_at=now,
-        created_at=now,
-        owner_uid=uid,
-        owner_name=name,
-        priority=lanes.AS_IT_CAME,
-        version=__version__,
-    )
+
+def bring(job: Job, instance: str) -> None:
+    """Bring a queued job's file into its place, and its marker before it; may be repeated.
+
+    So the marker that releases a file never releases the next one of its name, whenever we are
+    interrupted. Raises FileVanished, FileBusy, FileUnreadable; then the marker is back, unless it
+    would release another file. Raises OSError; then all of it is to be repeated.
+    """
+    path = places.path(job.rules.directory, instance, job.id, job.name)
+    if moves.is_there(path):
+        moves.sync(path.parent)
+        claims.remove_twin(job.source, path, job.fingerprint)
+        return
+    marker = job.source.with_name(job.marker) if job.marker else None
+    try:
+        if marker is not None:
+            claims.take_marker(marker, path.parent)
+        found = reading.look(job.source)
+        if found is None:
+            raise errors.FileVanished(f"{job.source}: it is no longer there")
+        if not found.same_version(job.fingerprint):
+            marker = None  # it was the old file's
+            raise errors.FileVanished(f"{job.source}: it was replaced")
+        claims.take(job.source, path, job.fingerprint)
+    except errors.FileError:
+        if not _has_come(path, job):
+            if marker is not None:
+                claims.return_marker(path.parent, marker)
+            places.drop_place(path.parent)
+            raise
+    moves.sync(path.parent)
+
+
+def _has_come(path: Path, job: Job) -> bool:
+    """Return whether a rename worked, whatever the drive answered."""
+    found = reading.look(path)
+    return found is not None and found.without_inode().same_content(job.fingerprint)
 
 
 def _order_key(candidate: Candidate) -> lanes.OrderKey:
-    name = os.fsencode(candidate.name)
+    name = os.fsencode(candidate.name.rpartition("/")[2])
     return lanes.order_key(candidate.route.rules.order, candidate.fingerprint, name)

@@ -1,39 +1,51 @@
 """One watched folder: what was seen in it, and which of it is complete."""
 
-import os
-import stat
+import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from pigment_watcher import settle
-from pigment_watcher.files import claims
-from pigment_watcher.model import Fingerprint, Route
+from pigment_watcher import errors, settle
+from pigment_watcher.files.places import PROCESSING
+from pigment_watcher.intake.listing import Seen
+from pigment_watcher.model import ConditionKind, Fingerprint, Route
+from pigment_watcher.policy import manners
+from pigment_watcher.settle import Sighting
 
-#: A file that no route takes is said once, after so many seconds.
+#: What nobody takes, and what can't be taken, is said once, after so many seconds.
 UNCLAIMED_S = 3600.0
-
-_KINDS = (
-    (stat.S_ISLNK, "a symbolic link, and links are never followed; put the file itself here"),
-    (stat.S_ISDIR, "a folder, whatever its name says; put the files themselves here"),
-    (stat.S_ISFIFO, "a named pipe and no file"),
-    (stat.S_ISSOCK, "a socket and no file"),
-)
+#: On a network drive a file that is still written may look like one that we may not read.
+UNREADABLE_NETWORK_S = 60.0
+#: A file that ends in NUL bytes may still be filled: it is taken only after so long a quiet time.
+FILLING_QUIETS, FILLING_S = 10, 300.0
+#: Between two trials to claim a file that another program holds, in seconds.
+HELD_AGAIN_S, HELD_AGAIN_AT_MOST_S = 1.0, 300.0
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A complete file and the route that takes it."""
+    """A complete file and the route that takes it; `name` is its path below the inbox.
+
+    `may_end_in_nul` tells that it was quiet for so long that it will not be filled any more.
+    `marker` is the path of the marker that goes with it, empty if there is none.
+    """
 
     route: Route
     directory: Path
     name: str
     fingerprint: Fingerprint
+    may_end_in_nul: bool = True
+    marker: str = ""
 
     @property
     def source(self) -> Path:
         """Where the file lies; made when asked for, as 100,000 may wait."""
         return self.directory / self.name
+
+    @property
+    def file(self) -> tuple[Path, str]:
+        """What tells it from other files."""
+        return self.directory, self.name
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,120 +54,225 @@ class Oddity:
 
     name: str
     why: str
+    kind: ConditionKind = ConditionKind.FILE_UNCLAIMED
+
+
+@dataclass(frozen=True, slots=True)
+class _Trouble:
+    """A file that could not be taken: since when, claims in vain, and when it is tried again."""
+
+    since: float
+    claims: int
+    again_at: float
+    why: str
+    is_held: bool
 
 
 class Inbox:
     """The memory of one folder between two scans; an error of a scan leaves it untouched."""
 
-    def __init__(self, directory: Path, routes: Sequence[Route]) -> None:
+    def __init__(self, directory: Path, routes: Sequence[Route], *, is_local: bool = True) -> None:
         self.directory = directory
         self.routes = tuple(routes)
-        self._ours = {claims.PROCESSING, *_names_below(directory, self.routes)}
+        self.is_local = is_local
+        self._manners = tuple(manners.manner(route, is_local=is_local) for route in self.routes)
+        #: When others were last shown that we live, in monotonic seconds.
+        self.shown_at = -math.inf
+        #: Whether it was found to be where it belongs, and marked as ours, since it was away.
+        self.is_ours = False
         self.scanned_at: float | None = None
+        #: How long the last look took, and how much of a core it cost, in seconds.
         self.scan_s = 0.0
-        self._sightings: dict[str, settle.Sighting] = {}
-        self._takers: dict[str, Route] = {}
-        self._unclaimed: dict[str, float] = {}
-        self._odd: list[Oddity] = []
+        self.scan_cpu_s = 0.0
         #: Routes that would take the same file, and the first such file.
         self.contested: dict[tuple[str, ...], str] = {}
+        self._sightings: dict[str, Sighting] = {}
+        self._takers: dict[str, int] = {}
+        self._markers: dict[str, str] = {}
+        self._marked_since: dict[str, float] = {}
+        #: What a shared marker releases, by the number of the route: what lay there when it came.
+        self._released: dict[int, set[str]] = {}
+        self._untaken: dict[str, float] = {}
+        self._odd: dict[str, str] = {}
+        self._troubles: dict[str, _Trouble] = {}
+
+    # ---------------------------------------------------------------- manners
 
     @property
     def scan_every_s(self) -> float:
         """The longest time between two scans."""
-        return min(route.scan_every_s for route in self.routes)
+        return min(manner.scan_every_s for manner in self._manners)
 
-    def scan(self, monotonic: float) -> None:
-        """Look at everything in the folder. Raises OSError if the folder can't be read."""
-        seen: dict[str, Fingerprint] = {}
-        odd: list[Oddity] = []
-        unclaimed: dict[str, float] = {}
-        with os.scandir(self.directory) as entries:
-            for entry in entries:
-                route = self._taker(entry.name)
-                if route is None:
-                    if not settle.is_litter(entry.name) and entry.is_file(follow_symlinks=False):
-                        first = self._unclaimed.get(entry.name, monotonic)
-                        unclaimed[entry.name] = first
-                    continue
-                try:
-                    found = entry.stat(follow_symlinks=False)
-                except FileNotFoundError:
-                    continue
-                if stat.S_ISREG(found.st_mode):
-                    seen[entry.name] = claims.fingerprint(found)
-                elif entry.name not in self._ours:
-                    odd.append(Oddity(entry.name, _oddity(found.st_mode)))
-        self._sightings = settle.observe(self._sightings, seen, monotonic)
-        self._takers = {name: self._takers[name] for name in seen}
-        self._unclaimed, self._odd = unclaimed, odd
+    @property
+    def by_events(self) -> bool:
+        """Whether the kernel is asked to tell of changes."""
+        return any(manner.by_events for manner in self._manners)
+
+    @property
+    def own(self) -> frozenset[Path] | None:
+        """What of the folders below is ours; None where these are not looked into."""
+        if not any(route.recursive for route in self.routes):
+            return None
+        archives = (f for r in self.routes for f in (r.rules.done, r.rules.failed))
+        return frozenset((self.directory / PROCESSING, *archives))
+
+    @property
+    def choices(self) -> dict[str, int | None]:
+        """The route that takes each file seen, by its number; None where no route does."""
+        return {**dict.fromkeys(self._untaken), **self._takers}
+
+    # ---------------------------------------------------------------- observing
+
+    def observe(self, seen: Seen, monotonic: float) -> None:
+        """Take over what a look through the folder found."""
+        self.scan_cpu_s = seen.cpu_s
+        unknown = seen.unknown & self._sightings.keys()
+        before, self._sightings = (
+            self._sightings,
+            settle.observe(self._sightings, seen.files, monotonic, unknown=unknown),
+        )
+        self._takers = {**{name: self._takers[name] for name in unknown}, **seen.takers}
+        self._troubles = {
+            name: trouble
+            for name, trouble in self._troubles.items()
+            if self._sightings.get(name) is before.get(name)
+        }
+        self._untaken = {name: self._untaken.get(name, monotonic) for name in seen.untaken}
+        self._odd = seen.odd
+        for numbers, name in seen.contested.items():
+            names = tuple(self.routes[number].name for number in numbers)
+            self.contested.setdefault(names, name)
+        self._observe_markers(seen.markers, monotonic)
+
+    def _observe_markers(self, markers: dict[str, str], monotonic: float) -> None:
+        self._markers = markers
+        self._marked_since = {name: self._marked_since.get(name, monotonic) for name in markers}
+        for number, route in enumerate(self.routes):
+            if route.marker is None or not settle.is_shared(route.marker):
+                continue
+            if route.marker.lower() not in markers:
+                self._released.pop(number, None)
+            elif not self._released.get(number):
+                mine = {name for name, taker in self._takers.items() if taker == number}
+                self._released[number] = mine
+
+    # ---------------------------------------------------------------- complete files
 
     def complete(self, monotonic: float) -> list[Candidate]:
-        """Return the files that were unchanged for long enough."""
+        """Return the files that are complete, as far as can be told from here."""
         return [
-            Candidate(self._takers[name], self.directory, name, sighting.fingerprint)
+            self._candidate(name, sighting, monotonic)
             for name, sighting in self._sightings.items()
-            if settle.is_complete(sighting, self._takers[name].rules.quiet_s, monotonic)
+            if self._complete_at(name, sighting) <= monotonic
         ]
 
     def next_complete_at(self, monotonic: float) -> float | None:
         """Return when the next file that is still settling will be complete."""
-        times = (
-            settle.complete_at(sighting, self._takers[name].rules.quiet_s)
-            for name, sighting in self._sightings.items()
-        )
-        return min((at for at in times if at > monotonic), default=None)
+        times = (self._complete_at(name, one) for name, one in self._sightings.items())
+        return min((at for at in times if monotonic < at < math.inf), default=None)
 
-    def names(self) -> frozenset[str]:
-        """Return the names of the files that routes will take."""
-        return frozenset(self._sightings)
+    def with_markers(self, candidates: Sequence[Candidate]) -> list[Candidate]:
+        """Give the candidates their markers; a shared one goes with the last of its files."""
+        given: list[Candidate] = []
+        taken = {candidate.name for candidate in candidates}
+        for candidate in reversed(candidates):
+            number = self._takers[candidate.name]
+            marker = candidate.route.marker
+            found = None if marker is None else self._markers.get(self._marker_of(candidate.name))
+            if marker is not None and settle.is_shared(marker):
+                left = self._released.get(number, set()) - taken
+                found = None if left or any(one.marker == found for one in given) else found
+            given.append(replace(candidate, marker=found or ""))
+        return given[::-1]
 
-    def look_again(self, name: str, monotonic: float) -> None:
-        """Begin anew with a file that changed in the last moment, or can't be looked at now."""
-        try:
-            found = claims.look(self.directory / name)
-        except OSError:  # the folder's next scan says what is wrong with it
-            found = self._sightings[name].fingerprint
-        if found is None:
-            self.forget(name)
-        else:
-            self._sightings[name] = settle.Sighting(found, monotonic)
+    def _candidate(self, name: str, sighting: Sighting, monotonic: float) -> Candidate:
+        number = self._takers[name]
+        filled_s = max(FILLING_S, FILLING_QUIETS * self._manners[number].quiet_s)
+        is_filled = monotonic - sighting.since >= filled_s
+        return Candidate(self.routes[number], self.directory, name, sighting.fingerprint, is_filled)
+
+    def _complete_at(self, name: str, sighting: Sighting) -> float:
+        number = self._takers[name]
+        route, marked_since = self.routes[number], None
+        if route.marker is not None:
+            found = self._marked_since.get(self._marker_of(name))
+            if found is None or name not in self._released.get(number, (name,)):
+                return math.inf
+            # A quiet time that the owner asked for is kept beside the marker.
+            marked_since = found if route.rules.quiet_s is None else None
+        at = settle.complete_at(sighting, self._manners[number].quiet_s, marked_since)
+        trouble = self._troubles.get(name)
+        return at if trouble is None else max(at, trouble.again_at)
+
+    def _marker_of(self, name: str) -> str:
+        marker = self.routes[self._takers[name]].marker or ""
+        return settle.marker_of(marker, name).lower()
+
+    # ---------------------------------------------------------------- what came of claims
+
+    def names(self) -> Iterator[str]:
+        """Return the names of the files that routes will take, but for those without a marker."""
+        for name, sighting in self._sightings.items():
+            if self._complete_at(name, sighting) < math.inf:
+                yield name
+
+    def put_off(
+        self, name: str, error: errors.FileError, monotonic: float, *, was_claim: bool = False
+    ) -> None:
+        """Leave a file that can't be taken now; claims in vain are tried ever more seldom."""
+        before = self._troubles.get(name)
+        since, claims = (before.since, before.claims) if before else (monotonic, 0)
+        is_held = isinstance(error, errors.FileBusy)
+        again_s = self.scan_every_s
+        if is_held:
+            again_s = max(HELD_AGAIN_S, self._manners[self._takers[name]].quiet_s)
+        # It is asked as often as before who holds a file: that costs next to nothing.
+        wait_s = max(again_s, min(again_s * 2**claims, HELD_AGAIN_AT_MOST_S))
+        claims = min(claims + (was_claim or not is_held), 10)
+        self._troubles[name] = _Trouble(since, claims, monotonic + wait_s, str(error), is_held)
 
     def forget(self, name: str) -> None:
         """Forget a file that was claimed or vanished; the next one of its name is new."""
+        self.see_anew(name)
+        for released in self._released.values():
+            released.discard(name)
+
+    def see_anew(self, name: str) -> None:
+        """Begin anew with a file that changed in the last moment."""
         self._sightings.pop(name, None)
+        self._troubles.pop(name, None)
+
+    # ---------------------------------------------------------------- remarks
 
     def oddities(self, monotonic: float) -> Iterator[Oddity]:
         """Return what lies in the folder and is not taken, as far as it is worth a word."""
-        yield from self._odd
-        for name, since in self._unclaimed.items():
+        for name, why in self._odd.items():
+            yield Oddity(name, why)
+        for name, since in self._untaken.items():
             if monotonic - since >= UNCLAIMED_S:
                 yield Oddity(name, "not taken by any route: see `files` and `ignore`")
+        for name, trouble in self._troubles.items():
+            if monotonic - trouble.since >= self._said_after_s(trouble):
+                unclaimed, unreadable = ConditionKind.FILE_UNCLAIMED, ConditionKind.FILE_UNREADABLE
+                yield Oddity(name, trouble.why, unclaimed if trouble.is_held else unreadable)
+        yield from self._unmarked(monotonic)
 
-    def _taker(self, name: str) -> Route | None:
-        """Remember who takes a name: the first route of the configuration."""
-        known = self._takers.get(name)
-        if known is not None:
-            return known
-        takers = settle.takers(name, self.routes)
-        if not takers:
-            return None
-        if len(takers) > 1:
-            self.contested.setdefault(tuple(route.name for route in takers), name)
-        self._takers[name] = takers[0]
-        return takers[0]
+    def _said_after_s(self, trouble: _Trouble) -> float:
+        if trouble.is_held:
+            return UNCLAIMED_S
+        return 0.0 if self.is_local else UNREADABLE_NETWORK_S
 
-
-def _names_below(directory: Path, routes: Sequence[Route]) -> Iterator[str]:
-    """Return by which names done/ and failed/ are reached where they lie below the inbox."""
-    for route in routes:
-        for folder in (route.rules.done, route.rules.failed):
-            if folder.is_relative_to(directory):
-                yield folder.relative_to(directory).parts[0]
-
-
-def _oddity(mode: int) -> str:
-    return next(
-        (f"this is {what}" for is_kind, what in _KINDS if is_kind(mode)),
-        "this is no regular file",
-    )
+    def _unmarked(self, monotonic: float) -> Iterator[Oddity]:
+        """Return the files whose marker does not come, and the markers whose file does not."""
+        wanted: set[str] = set()
+        for name, sighting in self._sightings.items():
+            marker = self.routes[self._takers[name]].marker
+            if marker is None:
+                continue
+            key = self._marker_of(name)
+            wanted.add(key)
+            if key not in self._markers and monotonic - sighting.since >= UNCLAIMED_S:
+                yield Oddity(name, f"waits for its marker {settle.marker_of(marker, name)}")
+        for key in self._markers.keys() - wanted:
+            if monotonic - self._marked_since[key] >= UNCLAIMED_S:
+                yield Oddity(self._markers[key], "a marker, and the file that it is for is missing")

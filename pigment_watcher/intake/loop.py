@@ -1,38 +1,73 @@
-"""The loop over a thread's folders: wait for a hint or a timer, look, claim."""
+"""The loop over a drive's folders: wait for a hint or a timer, look, claim."""
 
 import math
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import partial
 from pathlib import Path
+from typing import Protocol, TypeVar
 
 from pigment_watcher import errors
 from pigment_watcher.clock import Clock
-from pigment_watcher.files import claims
+from pigment_watcher.drives import Drive, Drives
+from pigment_watcher.files import claims, moves
 from pigment_watcher.heartbeat import Heartbeats
 from pigment_watcher.intake.claiming import Claimer
+from pigment_watcher.intake.firsts import Firsts
 from pigment_watcher.intake.inbox import Candidate, Inbox
+from pigment_watcher.intake.listing import Seen, look_through
+from pigment_watcher.intake.remarks import Remarks
 from pigment_watcher.model import ConditionKind, Route
 from pigment_watcher.policy import lanes
 from pigment_watcher.policy.decisions import Begin
 from pigment_watcher.recorder import Recorder
+from pigment_watcher.running import CALL_S
 
-#: A scan that a hint asks for starts no sooner after the last one than this many times its length.
+#: A scan that a hint asks for starts no sooner after the last one than that took, nor than this
+#: many times what it cost of a core.
 HINT_REST = 10
 #: The safety scan may cost this share of one core.
 SCAN_SHARE = 0.01
 #: Seconds to gather hints before a scan.
-GATHER_S = 0.05
+GATHER_S = 0.01
 #: More is claimed for a lane when so many of its files left the queue.
 DRAINED = lanes.CLAIM_WINDOW // 2
-#: The longest wait, and what the loop promises for one round over its folders.
+#: The longest wait, and what the loop promises for one round over its folders, its calls aside.
 LONGEST_WAIT_S = 5.0
 ROUND_S = 120.0
 #: So many files are claimed in one go, so that a stop never waits for a whole backlog.
 CLAIM_AT_ONCE = 100
+#: Seconds within which a folder is listed, however slow its drive is.
+LISTING_S = 600.0
+#: Seconds between two signs of life in an inbox, and two looks whether events are still heard.
+KEEP_ALIVE_S = 60.0
+EARS_CHECK_S = 5.0
+
+Result = TypeVar("Result")
+
+
+class Ears(Protocol):
+    """Hears the kernel tell of changes in folders."""
+
+    def watch(self, folders: Mapping[Path, Collection[Path] | None]) -> None:
+        """Watch these folders and no others.
+
+        With each comes None, or, where all below it is watched, what of that is ours.
+        """
+
+    def check(self) -> bool:
+        """Return whether all is heard; what is deaf is replaced."""
+
+    def stop(self) -> None:
+        """Stop watching."""
 
 
 class Intake:
-    """Watches some folders, in a thread of its own."""
+    """Watches the folders of one drive, in a thread of its own.
+
+    `adopt` marks a folder as ours when it is found, or found again; `ears` makes what hears of
+    changes, given whom to tell.
+    """
 
     def __init__(
         self,
@@ -41,7 +76,11 @@ class Intake:
         recorder: Recorder,
         clock: Clock,
         heartbeats: Heartbeats,
-        claimer: Claimer,
+        claimer: Callable[["Intake"], Claimer],
+        drive: Drive,
+        drives: Drives,
+        adopt: Callable[[Path], None],
+        ears: Callable[[Callable[[Path], None]], Ears],
         scanned: Callable[[], None],
         note_first: bool = True,
     ) -> None:
@@ -49,9 +88,13 @@ class Intake:
         self._recorder = recorder
         self._clock = clock
         self._heartbeats = heartbeats
-        self._claimer = claimer
+        self._drive = drive
+        self._drives = drives
+        self._adopt = adopt
         self._scanned = scanned
-        self._notes_first = note_first
+        self._ears = ears(self.look)
+        self._ears_at = -math.inf
+        self._is_deaf = False
         self._wake = threading.Event()
         self._stop = threading.Event()
         # Guards what other threads tell: hints, drained lanes, new routes, open claims.
@@ -64,17 +107,15 @@ class Intake:
         self._left_over: set[str] = set()
         # Whether the journal may know claims that were not completed: at the start, after trouble.
         self._doubtful = True
-        self._busy = False
         # When it is worth while to choose again what is claimed, in monotonic seconds.
         self._claims_at = -math.inf
-        self._said: dict[Path, dict[str, ConditionKind]] = {}
+        self._remarks = Remarks(recorder)
         self._contested: set[tuple[str, ...]] = set()
-        self._stuck: set[str] = set()
-        # Files of the first scan that are not claimed, and complete files that wait for others;
-        # read by the main thread, so never changed, only replaced.
-        self._first: frozenset[Path] = frozenset()
-        self._behind: frozenset[Path] = frozenset()
+        self._stuck: set[Path] = set()
+        self._to_report: set[Inbox] = set()
+        self._firsts = Firsts(wanted=note_first)
         self.first_scan_over = threading.Event()
+        self._claimer = claimer(self)
 
     # ---------------------------------------------------------------- called by other threads
 
@@ -118,13 +159,8 @@ class Intake:
 
     @property
     def first_files_open(self) -> bool:
-        """Whether a file of the first scan may still settle or be claimed.
-
-        Those that wait behind a full window, or until claims succeed again, do not count.
-        """
-        return not self.first_scan_over.is_set() or bool(
-            self._doubtful or self._first - self._behind
-        )
+        """Whether a file of the first scan may still settle or be claimed."""
+        return not self.first_scan_over.is_set() or self._doubtful or self._firsts.left
 
     # ---------------------------------------------------------------- the thread
 
@@ -136,25 +172,20 @@ class Intake:
                 self._rest(self._patient_round())
         finally:
             self._heartbeats.retire(self.name)
+            self._ears.stop()
 
     def _patient_round(self) -> float:
-        """Do a round; while the journal can't be written, say so once and try again."""
+        """Do a round; one in which the journal can't be used is done again."""
         try:
-            wait_s = self.round()
-        except errors.JournalBusy as error:
+            return self.round()
+        except errors.JournalBusy:
             self._doubtful = True
-            if not self._busy:
-                self._recorder.announce("journal.busy", "warning", detail=str(error))
-            self._busy = True
             return LONGEST_WAIT_S
-        if self._busy:
-            self._recorder.announce("journal.writable")
-        self._busy = False
-        return wait_s
 
     def round(self) -> float:
         """Look where it is due, claim what is complete, and return how long to wait."""
         self._take_routes()
+        self._listen()
         for inbox in self._inboxes.values():
             if self._stop.is_set():
                 return 0.0
@@ -169,6 +200,18 @@ class Intake:
             self.first_scan_over.set()
             self._scanned()
         return self._wait_s()
+
+    def run_call(self, call: Callable[[], Result], within_s: float = CALL_S) -> Result:
+        """Make a file call on the drive, having promised to be back in time."""
+        if not self._drive.is_local:
+            self._heartbeats.promise(self.name, ROUND_S + within_s)
+        return self._drive.look()(call, within_s)
+
+    def expect(self, directory: Path) -> None:
+        """Make sure that an inbox lies where it belongs. Raises FolderError."""
+        inbox = self._inboxes.get(directory)
+        needs_mount = inbox is not None and any(route.require_mount for route in inbox.routes)
+        self._drives.expect(directory, self.run_call, require_mount=needs_mount)
 
     def _rest(self, wait_s: float) -> None:
         if self._clock.wait(self._wake, wait_s) and not self._stop.is_set():
@@ -187,12 +230,31 @@ class Intake:
         before, self._inboxes = self._inboxes, {}
         for directory, group in by_folder.items():
             known = before.get(directory)
-            same = known is not None and known.routes == tuple(group)
-            self._inboxes[directory] = known if known and same else Inbox(directory, group)
+            if known is None or known.routes != tuple(group):
+                known = Inbox(directory, group, is_local=self._drive.is_local)
+            self._inboxes[directory] = known
         for directory in before.keys() - by_folder.keys():
-            self._unsay(directory, {})
+            self._remarks.drop(directory)
             self._recorder.end(ConditionKind.FOLDER_LOST, str(directory))
-            self._settle_first(path for path in self._first if path.parent == directory)
+            self._firsts.drop(directory)
+        self._ears_at = -math.inf
+
+    def _listen(self) -> None:
+        """Hear of changes where events count, and notice when nothing is heard any more."""
+        if self._clock.monotonic() < self._ears_at:
+            return
+        if not self._drive.is_local:
+            self._heartbeats.retire(self.name)  # to listen on such a drive is to touch it
+        self._ears.watch(
+            {inbox.directory: inbox.own for inbox in self._inboxes.values() if inbox.by_events}
+        )
+        hears = self._ears.check()
+        if not hears and not self._is_deaf:
+            self._recorder.announce("observer.rebuilt", "warning")
+        self._is_deaf = not hears
+        if not self._drive.is_local:
+            self._heartbeats.promise(self.name, ROUND_S)
+        self._ears_at = self._clock.monotonic() + EARS_CHECK_S
 
     # ---------------------------------------------------------------- looking
 
@@ -205,77 +267,63 @@ class Intake:
             return -math.inf
         with self._told:
             hinted = inbox.directory in self._dirty
-        rest_s = inbox.scan_s * HINT_REST if hinted else self._safety_s(inbox)
+        rest_s = self._safety_s(inbox)
+        if hinted:
+            rest_s = min(max(inbox.scan_s, inbox.scan_cpu_s * HINT_REST), rest_s)
         return inbox.scanned_at + rest_s
 
     def _safety_s(self, inbox: Inbox) -> float:
-        return max(inbox.scan_every_s, inbox.scan_s / SCAN_SHARE)
+        if not inbox.is_ours:
+            return LONGEST_WAIT_S  # it is away: its return is noticed soon
+        if inbox.is_local:
+            return max(inbox.scan_every_s, inbox.scan_s / SCAN_SHARE)
+        # Its server does most of the work: it rests for as long as a look took.
+        return max(inbox.scan_every_s, inbox.scan_s, inbox.scan_cpu_s / SCAN_SHARE)
 
     def _scan(self, inbox: Inbox) -> None:
         began = self._clock.monotonic()
         first = inbox.scanned_at is None
         try:
-            inbox.scan(began)
-        except OSError as error:
-            lost = Begin(
-                kind=ConditionKind.FOLDER_LOST,
-                subject=str(inbox.directory),
-                detail=f"{inbox.directory}: {error.strerror}",
-            )
-            self._recorder.begin(lost)
+            with moves.translated(inbox.directory):
+                seen = self._look_through(inbox, began)
+        except errors.FolderError as error:
+            inbox.is_ours = False
+            self._recorder.begin(_lost(inbox.directory, error))
         else:
+            inbox.observe(seen, began)
+            inbox.scan_s = self._clock.monotonic() - began
             self._recorder.end(ConditionKind.FOLDER_LOST, str(inbox.directory))
-            self._claimer.keep_alive(inbox.directory)
-            self._report(inbox, began)
-            self._note_first(inbox, first=first)
+            self._report(inbox)
+            self._firsts.note(
+                inbox.directory, inbox.names(), is_first=first and not self.first_scan_over.is_set()
+            )
         inbox.scanned_at = self._clock.monotonic()
-        inbox.scan_s = inbox.scanned_at - began
 
-    def _note_first(self, inbox: Inbox, *, first: bool) -> None:
-        """Remember the files of the first scan, as long as they are there, if somebody asks."""
-        if not self._notes_first:
-            return
-        there = frozenset(inbox.directory / name for name in inbox.names())
-        if first and not self.first_scan_over.is_set():
-            self._first |= there
-        else:
-            before = frozenset(path for path in self._first if path.parent == inbox.directory)
-            self._settle_first(before - there)
+    def _look_through(self, inbox: Inbox, monotonic: float) -> Seen:
+        """Return what lies in an inbox that is where it belongs. Raises FolderError, OSError."""
+        directory = inbox.directory
+        self.expect(directory)
+        if not inbox.is_ours:
+            self._adopt(directory)
+            inbox.is_ours, inbox.shown_at = True, monotonic
+            self._doubtful = True
+        elif monotonic - inbox.shown_at >= KEEP_ALIVE_S:
+            self._claimer.keep_alive(directory)
+            inbox.shown_at = monotonic
+        look = partial(
+            look_through, directory, inbox.routes, inbox.choices, trust_inodes=inbox.is_local
+        )
+        return self.run_call(look, LISTING_S)
 
-    def _settle_first(self, paths: Iterable[Path]) -> None:
-        self._first -= frozenset(paths)
-
-    def _report(self, inbox: Inbox, monotonic: float) -> None:
+    def _report(self, inbox: Inbox) -> None:
         """Say once what is not taken, and once that it is no more so."""
-        odd = {oddity.name: oddity.why for oddity in inbox.oddities(monotonic)}
-        self._unsay(inbox.directory, odd)
-        for name, why in odd.items():
-            self._say(inbox.directory / name, ConditionKind.FILE_UNCLAIMED, why)
+        self._remarks.update(inbox.directory, inbox.oddities(self._clock.monotonic()))
         for routes in inbox.contested.keys() - self._contested:
             self._contested.add(routes)
             name = inbox.contested[routes]
             self._recorder.announce(
                 "file.contested", "warning", file=name, route=routes[0], routes=routes
             )
-
-    def _say(self, path: Path, kind: ConditionKind, why: str) -> None:
-        said = self._said.setdefault(path.parent, {})
-        if said.get(path.name) is not kind:
-            self._unsay_one(path)
-            said[path.name] = kind
-            self._recorder.begin(Begin(kind=kind, subject=_shown(path), detail=why))
-
-    def _unsay(self, directory: Path, odd: dict[str, str]) -> None:
-        """End what was said of names that are there no more; those unreadable are tried again."""
-        inbox = self._inboxes.get(directory)
-        still = odd.keys() | (inbox.names() if inbox else frozenset())
-        for name in self._said.get(directory, {}).keys() - still:
-            self._unsay_one(directory / name)
-
-    def _unsay_one(self, path: Path) -> None:
-        kind = self._said.get(path.parent, {}).pop(path.name, None)
-        if kind is not None:
-            self._recorder.end(kind, _shown(path))
 
     # ---------------------------------------------------------------- claiming
 
@@ -299,83 +347,109 @@ class Intake:
                 self._claim_checked(checked)
             if len(checked) < len(batch):
                 self._claims_at = -math.inf  # there is room for others
+        for inbox in self._to_report:
+            self._report(inbox)
+        self._to_report = set()
 
     def _choose(self) -> list[Candidate]:
         monotonic = self._clock.monotonic()
         settling = (inbox.next_complete_at(monotonic) for inbox in self._inboxes.values())
         self._claims_at = min((at for at in settling if at is not None), default=math.inf)
         complete = [
-            candidate for inbox in self._inboxes.values() for candidate in inbox.complete(monotonic)
+            candidate
+            for inbox in self._inboxes.values()
+            if inbox.is_ours
+            for candidate in inbox.complete(monotonic)
         ]
         # Where a claim failed, the journal knows files that still lie in the inbox: none is
         # claimed there before those are, or one would be claimed twice.
-        free = [one for one in complete if str(one.directory) not in self._stuck]
+        free = [one for one in complete if one.directory not in self._stuck]
         chosen, left_over = self._claimer.choose(free)
         with self._told:
             self._left_over = left_over
             self._drained = {}
-        if self._first:
-            behind = frozenset(one.source for one in complete)
-            self._behind = behind - {one.source for one in chosen}
+        taken = {one.file for one in chosen}
+        self._firsts.wait_behind(one.file for one in complete if one.file not in taken)
         return chosen
 
     def _check(self, candidate: Candidate) -> bool:
-        """Look a last time: a file that changed settles anew, one we can't read waits."""
-        inbox = self._inboxes[candidate.source.parent]
-        name, monotonic = candidate.source.name, self._clock.monotonic()
+        """Look a last time: a file that changed settles anew, one that we can't have now waits."""
+        inbox, name = self._inboxes[candidate.directory], candidate.name
+        look = partial(
+            claims.check,
+            candidate.source,
+            candidate.fingerprint,
+            exclusive=inbox.is_local,
+            may_end_in_nul=candidate.may_end_in_nul,
+        )
         try:
-            claims.check(candidate.source, candidate.fingerprint)
-        except errors.FileUnreadable as error:
-            self._leave(candidate, error)
-            self._settle_first([candidate.source])
-            return False
+            self.run_call(look)
         except errors.FileVanished:
             inbox.forget(name)
-            self._settle_first([candidate.source])
-            return False
-        except (errors.FileChanged, OSError):
-            inbox.look_again(name, monotonic)
-            return False
-        return True
+            self._firsts.settle([candidate.file])
+        except errors.FileChanged:
+            inbox.see_anew(name)
+            self.look(candidate.directory)
+        except errors.FileBusy as error:
+            self._put_off(candidate, error)
+        except errors.FileUnreadable as error:
+            self._put_off(candidate, error)
+            self._firsts.settle([candidate.file])
+        except (errors.FolderError, OSError) as error:
+            self._put_off(candidate, errors.FileUnreadable(f"{candidate.source}: {error}"))
+        else:
+            return True
+        return False
 
-    def _leave(self, candidate: Candidate, error: errors.FileError) -> None:
-        """Leave a file where it is; one that we may not take is said once and tried again later."""
-        inbox = self._inboxes[candidate.source.parent]
-        again_at = self._clock.monotonic()
-        if isinstance(error, errors.FileUnreadable):
-            self._say(candidate.source, ConditionKind.FILE_UNREADABLE, str(error))
-            again_at += inbox.scan_every_s
-        inbox.look_again(candidate.source.name, again_at)
+    def _put_off(
+        self, candidate: Candidate, error: errors.FileError, *, was_claim: bool = False
+    ) -> None:
+        inbox = self._inboxes[candidate.directory]
+        inbox.put_off(candidate.name, error, self._clock.monotonic(), was_claim=was_claim)
+        self._to_report.add(inbox)
 
     def _claim_checked(self, candidates: list[Candidate]) -> None:
         """Claim; where that fails the rows are there, and are completed later."""
-        unclaimed = self._claimer.claim(candidates)
-        for candidate in candidates:
+        marked = [
+            one
+            for inbox in self._inboxes.values()
+            for one in inbox.with_markers([c for c in candidates if c.directory == inbox.directory])
+        ]
+        unclaimed = self._claimer.claim(marked)
+        for candidate in marked:
             if (error := unclaimed.files.get(candidate.source)) is not None:
-                self._leave(candidate, error)
+                self._put_off(candidate, error, was_claim=True)
             else:
-                self._inboxes[candidate.source.parent].forget(candidate.source.name)
-                self._unsay_one(candidate.source)
-        self._settle_first(candidate.source for candidate in candidates)
+                self._inboxes[candidate.directory].forget(candidate.name)
+        self._to_report.update(self._inboxes[candidate.directory] for candidate in marked)
+        self._firsts.settle(candidate.file for candidate in marked)
         self._begin_stuck(unclaimed.folders)
 
     def _complete_doubtful(self) -> None:
+        """Complete claims that were begun, in folders that are where they belong."""
         with self._told:
             self._doubtful = False
-        failed = self._claimer.complete(self._recorder.journal.jobs.unclaimed()).folders
-        for folder in self._stuck - {error.folder for error in failed}:
-            self._recorder.end(ConditionKind.CLAIM_STUCK, folder)
+        begun = [
+            job
+            for job in self._recorder.journal.jobs.unclaimed()
+            if (inbox := self._inboxes.get(job.rules.directory)) is not None and inbox.is_ours
+        ]
+        failed = self._claimer.complete(begun).folders
+        for folder in self._stuck - failed.keys():
+            self._recorder.end(ConditionKind.CLAIM_STUCK, str(folder))
             self._stuck.discard(folder)
         self._begin_stuck(failed)
 
-    def _begin_stuck(self, failed: Sequence[errors.FolderError]) -> None:
-        """Say of each folder once that claims begin to fail in it."""
-        for error in failed:
-            if error.folder not in self._stuck:
-                self._stuck.add(error.folder)
-                self._recorder.begin(
-                    Begin(kind=ConditionKind.CLAIM_STUCK, subject=error.folder, detail=str(error))
-                )
+    def _begin_stuck(self, failed: Mapping[Path, errors.FolderError]) -> None:
+        """Say of each folder once that claims begin to fail in it; a lost one is told as such."""
+        for folder in failed.keys() - self._stuck:
+            self._stuck.add(folder)
+            error = failed[folder]
+            if isinstance(error, errors.FolderLost):
+                self.look(folder)
+                continue
+            stuck = Begin(kind=ConditionKind.CLAIM_STUCK, subject=str(folder), detail=str(error))
+            self._recorder.begin(stuck)
 
     def _wait_s(self) -> float:
         """Return how long nothing is to be done, unless somebody tells of something."""
@@ -383,5 +457,9 @@ class Intake:
         return max(0.0, min(LONGEST_WAIT_S, min(due) - self._clock.monotonic()))
 
 
-def _shown(path: Path) -> str:
-    return str(path).encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+def _lost(directory: Path, error: errors.FolderError) -> Begin:
+    """Return the trouble of an inbox that can't be used; the words name it."""
+    about = error.message if error.folder == str(directory) else str(error)
+    return Begin(
+        kind=ConditionKind.FOLDER_LOST, subject=str(directory), detail=f"{directory}: {about}"
+    )

@@ -5,17 +5,21 @@ each step leaves a row in its job's story.
 """
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from pigment_watcher import errors
+from pigment_watcher.journal import backup, indexes
 from pigment_watcher.journal.agenda import PROBED, Agenda, Limits, Work
 from pigment_watcher.journal.calls import Calls
 from pigment_watcher.journal.commands import Command, Commands
 from pigment_watcher.journal.conditions import Conditions
 from pigment_watcher.journal.database import Database, open_for_reading, open_for_writing
+from pigment_watcher.journal.disk import why_stuck
 from pigment_watcher.journal.identity import Identity
-from pigment_watcher.journal.jobs import Jobs, Step, Waiting
+from pigment_watcher.journal.imports import Imports
+from pigment_watcher.journal.jobs import Jobs, Kept, Step, Waiting
+from pigment_watcher.journal.lanes import Lanes
 from pigment_watcher.journal.lock import ServiceLock, is_held
 
 __all__ = [
@@ -23,12 +27,14 @@ __all__ = [
     "Agenda",
     "Command",
     "Journal",
+    "Kept",
     "Limits",
     "ServiceLock",
     "Step",
     "Waiting",
     "Work",
     "is_held",
+    "why_stuck",
 ]
 
 NAME = "journal.db"
@@ -41,10 +47,12 @@ class Journal:
         self._database = database
         self.jobs = Jobs(database)
         self.conditions = Conditions(database)
+        self.lanes = Lanes(database)
         self.calls = Calls(database)
+        self.imports = Imports(database)
         self.commands = Commands(database)
         self.identity = Identity(database)
-        self.agenda = Agenda(database, self.conditions, self.calls)
+        self.agenda = Agenda(database, self.conditions, self.calls, self.lanes)
 
     @classmethod
     def open(cls, state_directory: Path) -> "Journal":
@@ -61,11 +69,31 @@ class Journal:
             )
         return cls(open_for_reading(file))
 
+    def examine(self) -> None:
+        """Read all that a start goes by, before it does anything. Raises JournalDamaged."""
+        indexes.compare(self._database)
+        self.jobs.unfinished()
+        self.conditions.all()
+        self.commands.unanswered()
+        self.lanes.loads()
+        self.calls.last()
+
     @contextlib.contextmanager
     def writing(self) -> Iterator[None]:
         """Commit all changes within the block together, or none of them."""
         with self._database.writing():
             yield
+
+    def on_busy(self, hear: Callable[[errors.JournalBusy], None]) -> None:
+        """Let somebody hear of it whenever the journal can't be used."""
+        self._database.on_busy = hear
+
+    def copy_to(self, file: Path) -> None:
+        """Write a copy into an empty file; as a journal it is another instance's.
+
+        Raises JournalError.
+        """
+        backup.write(self._database, file)
 
     def close(self) -> None:
         """Close the file."""

@@ -11,7 +11,9 @@ from pigment_watcher.journal import rows
 from pigment_watcher.journal.calls import Calls
 from pigment_watcher.journal.conditions import Conditions
 from pigment_watcher.journal.database import Database
+from pigment_watcher.journal.lanes import Lanes
 from pigment_watcher.model import Condition, ConditionKind, Job, Limit
+from pigment_watcher.policy import budget
 
 #: Conditions that end when a status call for no import at all is answered as it should be.
 PROBED = frozenset(
@@ -31,6 +33,7 @@ _GATES = (
         ConditionKind.HOST_BUSY,
         ConditionKind.LANE_HELD,
         ConditionKind.ROUTE_PAUSED,
+        ConditionKind.FOLDER_LOST,
     }
 )
 
@@ -46,16 +49,29 @@ class Limits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Work:
-    """One deed that is due; `slot` counts its request."""
+    """One deed that is due."""
 
     step: Literal["push", "poll", "archive", "probe"]
     job: Job | None = None
     condition: Condition | None = None
-    slot: int | None = None
 
+    @property
+    def is_request(self) -> bool:
+        """Whether something is asked of the host."""
+        return self.step != "archive"
+
+    @property
+    def lane(self) -> str | None:
+        """The configuration that a push goes into."""
+        return self.job.configuration_id if self.job and self.step == "push" else None
+
+
+#: A call that probably comes too early stands in line as if it were due so many seconds later:
+#: while slots are scarce the others go first, and it still has its turn.
+EARLY_S = 60.0
 
 #: What is read of a job that may be pushed next.
-_HEAD = "j.id, j.configuration_id, j.key, j.route, j.due_at"
+_HEAD = "j.id, j.configuration_id, j.key, j.route, j.directory, j.due_at"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +81,12 @@ class _Item:
     job_id: int = 0
     lane: str = ""
     condition: Condition | None = None
+    is_early: bool = False
+
+    @property
+    def rank(self) -> float:
+        """Its place among what is due: first come, first served, but for an early call."""
+        return self.due_at + EARLY_S if self.is_early else self.due_at
 
 
 @dataclass(slots=True)
@@ -78,16 +100,20 @@ class _Gates:
     lanes: dict[str, float] = field(default_factory=dict)
     held: dict[str, int | None] = field(default_factory=dict)
     paused: set[str] = field(default_factory=set)
+    folders: set[str] = field(default_factory=set)
     probes: list[Condition] = field(default_factory=list)
 
 
 class Agenda:
-    """Finds what is due and books its request."""
+    """Finds what is due and may be done."""
 
-    def __init__(self, database: Database, conditions: Conditions, calls: Calls) -> None:
+    def __init__(
+        self, database: Database, conditions: Conditions, calls: Calls, lanes: Lanes
+    ) -> None:
         self._database = database
         self._conditions = conditions
         self._calls = calls
+        self._lanes = lanes
 
     def next(
         self,
@@ -97,10 +123,12 @@ class Agenda:
         in_hands: Collection[int] = (),
         probing: Collection[str] = (),
         may_push: bool = True,
+        reserved: int = 0,
     ) -> Work | float | None:
         """Return what to do now, or when there will be something, or None if nothing waits.
 
         `in_hands` are the jobs, `probing` the subjects of conditions that a worker has already.
+        `reserved` is how many requests were handed out and are not counted yet.
         """
         with self._database.reading():
             gates = self._gates()
@@ -111,60 +139,81 @@ class Agenda:
                 and (item.condition is None or item.condition.subject not in probing)
             ]
         wake_at = None
-        for item in sorted(items, key=lambda item: item.due_at):
+        for item in sorted(items, key=lambda item: item.rank):
             due_at = item.due_at
             if due_at <= now:
-                due_at = self._allowed_at(item, gates, limits, now)
+                due_at = self._allowed_at(item, gates, limits, now, reserved)
                 if due_at <= now:
-                    return self._work(item, limits, now)
+                    return self._work(item)
             wake_at = due_at if wake_at is None else min(wake_at, due_at)
         return wake_at
 
-    def _work(self, item: _Item, limits: Limits, now: float) -> Work:
-        slot = None
-        if item.step != "archive":
-            lane = item.lane if item.step == "push" else None
-            slot = self._calls.book(limits.host, lane, now)
+    def price(self, now: float, limits: Limits) -> float:
+        """Return what a request to the host is worth now: see `policy.budget`."""
+        since = now - limits.requests.per_s
+        used = self._calls.count(limits.host, since)
+        return budget.price(self._lanes.loads(), limits.requests, used)
+
+    def may_push(self, job: Job, now: float) -> bool:
+        """Return whether no trouble keeps a job from being pushed, as they stand now."""
+        gates = self._gates()
+        closed_until = max(gates.host_closed_until, gates.lanes.get(job.configuration_id, 0.0))
+        head = {
+            "key": job.rules.key,
+            "route": job.route,
+            "directory": str(job.rules.directory),
+        }
+        return not gates.no_pushes and closed_until <= now and not _is_gated(head, gates)
+
+    def _work(self, item: _Item) -> Work:
         if item.condition is not None:
-            return Work(step=item.step, condition=item.condition, slot=slot)
+            return Work(step=item.step, condition=item.condition)
         with self._database.reading() as connection:
             row = connection.execute("SELECT * FROM jobs WHERE id = ?", (item.job_id,)).fetchone()
-        return Work(step=item.step, job=rows.job_from_row(row), slot=slot)
+            return Work(step=item.step, job=rows.job_from_row(row))
 
-    def _allowed_at(self, item: _Item, gates: _Gates, limits: Limits, now: float) -> float:
+    def _allowed_at(
+        self, item: _Item, gates: _Gates, limits: Limits, now: float, reserved: int
+    ) -> float:
         if item.step == "archive":
             return now
-        allowed = max(
-            gates.host_closed_until, self._calls.host_free_at(limits.host, limits.requests, now)
-        )
+        free_at = self._calls.host_free_at(limits.host, limits.requests, now, reserved=reserved)
+        allowed = max(gates.host_closed_until, free_at)
         if item.step == "push":
+            # One import at a time: nothing else is reserved for this configuration.
             allowed = max(allowed, self._calls.push_free_at(item.lane, limits.pushes, now))
         return allowed
 
     def _items(self, gates: _Gates, *, may_push: bool, spare: int) -> Iterator[_Item]:
-        yield from self._by_due_time("archive", "ARCHIVING", spare + 1)
+        yield from self._archives(gates, spare + 1)
         for condition in gates.probes:
             yield _Item(condition.due_at or 0.0, "probe", condition=condition)
         if not gates.no_polls:
-            yield from self._by_due_time("poll", "IMPORTING", spare + 1, without=gates.keys)
+            yield from self._polls(gates, spare + 1)
         if may_push and not gates.no_pushes:
             yield from self._heads(gates)
 
-    def _by_due_time(
-        self,
-        step: Literal["poll", "archive"],
-        state: str,
-        most: int,
-        without: Collection[str] = (),
-    ) -> Iterator[_Item]:
-        # The state stands in the text so that SQLite may use the partial index.
-        keys = ", ".join("?" * len(without))
-        sql = (
-            f"SELECT id, due_at FROM jobs WHERE state = '{state}' AND key NOT IN ({keys})"  # noqa: S608
-            " ORDER BY due_at LIMIT ?"
-        )
-        for row in self._rows(sql, *without, most):
-            yield _Item(row["due_at"], step, row["id"])
+    # The states stand in the texts so that SQLite may use its partial indexes.
+
+    def _archives(self, gates: _Gates, most: int) -> Iterator[_Item]:
+        for row in self._rows(
+            "SELECT id, due_at FROM jobs WHERE state = 'ARCHIVING'"  # noqa: S608
+            f" AND directory NOT IN ({_places(gates.folders)}) ORDER BY due_at LIMIT ?",
+            *gates.folders,
+            most,
+        ):
+            yield _Item(row["due_at"], "archive", row["id"])
+
+    def _polls(self, gates: _Gates, most: int) -> Iterator[_Item]:
+        for is_early in (False, True):
+            for row in self._rows(
+                "SELECT id, due_at FROM jobs WHERE state = 'IMPORTING' AND is_early = ?"  # noqa: S608
+                f" AND key NOT IN ({_places(gates.keys)}) ORDER BY due_at LIMIT ?",
+                is_early,
+                *gates.keys,
+                most,
+            ):
+                yield _Item(row["due_at"], "poll", row["id"], is_early=is_early)
 
     def _heads(self, gates: _Gates) -> Iterator[_Item]:
         """Find the first of each lane: chosen by order, then waited for; nothing overtakes it."""
@@ -179,7 +228,7 @@ class Agenda:
         for head in heads:
             lane = head["configuration_id"]
             row = self._retry_of(gates.held[lane]) if lane in gates.held else head
-            if row is None or row["key"] in gates.keys or row["route"] in gates.paused:
+            if row is None or _is_gated(row, gates):
                 continue
             due_at = max(row["due_at"], gates.lanes.get(lane, 0.0))
             yield _Item(due_at, "push", row["id"], lane)
@@ -211,6 +260,8 @@ class Agenda:
                 gates.lanes[subject] = max(gates.lanes.get(subject, 0.0), due_at)
             elif kind is ConditionKind.LANE_HELD:
                 gates.held[subject] = condition.job_id
+            elif kind is ConditionKind.FOLDER_LOST:
+                gates.folders.add(subject)
             else:  # of _GATES only ROUTE_PAUSED is left
                 gates.paused.add(subject)
         return gates
@@ -218,3 +269,15 @@ class Agenda:
     def _rows(self, sql: str, *values: object) -> list[Any]:
         with self._database.reading() as connection:
             return connection.execute(sql, values).fetchall()
+
+
+def _places(values: Collection[object]) -> str:
+    return ", ".join("?" * len(values))
+
+
+def _is_gated(head: Any, gates: _Gates) -> bool:
+    return (
+        head["key"] in gates.keys
+        or head["route"] in gates.paused
+        or head["directory"] in gates.folders
+    )

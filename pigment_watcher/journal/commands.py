@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pigment_watcher.journal.database import Database
+from pigment_watcher.journal.database import Database, sound
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,15 +61,16 @@ class Commands:
     def _select(self, where: str, *values: object) -> list[Command]:
         with self._database.reading() as connection:
             found = connection.execute(f"SELECT * FROM commands {where}", values).fetchall()  # noqa: S608
-        return [
-            Command(
-                id=row["id"],
-                name=row["name"],
-                arguments=json.loads(row["arguments"]),
-                asked_by=row["asked_by"],
-                asked_at=row["asked_at"],
-                succeeded=None if row["succeeded"] is None else bool(row["succeeded"]),
-                answer=row["answer"],
-            )
-            for row in found
-        ]
+            with sound("a command"):
+                return [
+                    Command(
+                        id=row["id"],
+                        name=row["name"],
+                        arguments=json.loads(row["arguments"]),
+                        asked_by=row["asked_by"],
+                        asked_at=row["asked_at"],
+                        succeeded=None if row["succeeded"] is None else bool(row["succeeded"]),
+                        answer=row["answer"],
+                    )
+                    for row in found
+                ]

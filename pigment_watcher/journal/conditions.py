@@ -1,5 +1,6 @@
 """Troubles that last: begun, put off, ended; each is said once when it begins and once after."""
 
+import functools
 from collections.abc import Iterable
 
 from pigment_watcher.journal import rows
@@ -80,24 +81,46 @@ class Conditions:
 
     def all(self, kinds: Iterable[ConditionKind] = ConditionKind) -> list[Condition]:
         """Return the conditions of some kinds, the oldest first."""
-        wanted = {kind.value for kind in kinds}
+        wanted = _values(frozenset(kinds))
         places = ", ".join("?" * len(wanted))
         with self._database.reading() as connection:
             found = connection.execute(
                 f"SELECT * FROM conditions WHERE kind IN ({places}) ORDER BY since, subject",  # noqa: S608
-                tuple(wanted),
+                wanted,
             ).fetchall()
         return [rows.condition_from_row(row) for row in found]
+
+    def clamp(self, now: float) -> None:
+        """Count as begun now, and as due, what a wrong clock put into the future."""
+        with self._database.writing() as connection:
+            connection.execute(
+                "UPDATE conditions SET since = :now, due_at = min(due_at, :now) WHERE since > :now",
+                {"now": now},
+            )
 
     def hasten(self, now: float) -> None:
         """Look at every condition at once that is looked at in time.
 
         What the destination told us to wait for stays, unless a wrong clock put it out of reach.
+        So does that it has no reports, which nothing waits for.
         """
-        busy = (ConditionKind.LANE_BUSY.value, ConditionKind.HOST_BUSY.value)
+        stay = (ConditionKind.LANE_BUSY, ConditionKind.HOST_BUSY, ConditionKind.NO_REPORTS)
+        lane, host, reports = (kind.value for kind in stay)
         with self._database.writing() as connection:
             connection.execute(
                 "UPDATE conditions SET due_at = :now WHERE due_at > :now"
-                " AND (kind NOT IN (:lane, :host) OR due_at > :now + :longest)",
-                {"now": now, "lane": busy[0], "host": busy[1], "longest": delays.LONGEST_S},
+                " AND (kind NOT IN (:lane, :host, :reports) OR due_at > :now + :longest)",
+                {
+                    "now": now,
+                    "lane": lane,
+                    "host": host,
+                    "reports": reports,
+                    "longest": delays.LONGEST_S,
+                },
             )
+
+
+@functools.cache
+def _values(kinds: frozenset[ConditionKind]) -> tuple[str, ...]:
+    """Return how kinds are stored; the same few sets are asked for many times a second."""
+    return tuple(kind.value for kind in kinds)

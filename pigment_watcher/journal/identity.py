@@ -2,10 +2,11 @@
 
 import os
 import secrets
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
-from pigment_watcher.journal.database import Database
+from pigment_watcher.journal.database import Database, sound
+from pigment_watcher.mounts import Mount
 
 
 class Identity:
@@ -26,7 +27,7 @@ class Identity:
     @property
     def starts(self) -> int:
         """How often a service was started with this journal."""
-        return int(self._get("starts") or 0)
+        return self._count("starts")
 
     def count_start(self) -> int:
         """Count a start, mint the instance at the first one, and return the count."""
@@ -40,25 +41,60 @@ class Identity:
     def mint(self) -> str:
         """Begin a new instance and return its name; the old one's folders are left alone."""
         instance = secrets.token_hex(6)
-        with self._database.writing():
+        with self._database.writing() as connection:
+            last = connection.execute("SELECT coalesce(max(id), 0) FROM jobs").fetchone()[0]
             self._set("instance", instance)
             self._set("starts", "0")
+            self._set("inherited", str(last))
         return instance
 
-    def remember_folders(self, folders: Collection[tuple[Path, str, str]]) -> None:
-        """Store inboxes that are there: their paths, file system types and sources."""
+    @property
+    def inherited(self) -> int:
+        """The number of the last job that is an earlier instance's; 0 if there is none."""
+        return self._count("inherited")
+
+    def forget(self) -> None:
+        """Be nobody, so that the next start begins a new instance."""
+        with self._database.writing():
+            self._set("instance", "")
+            self._set("starts", "0")
+
+    def note_trial(self, now: float) -> None:
+        """Store when it was tried whether the journal can be written, which is the trial."""
+        with self._database.writing():
+            self._set("tried", str(now))
+
+    def remember_drives(self, drives: Mapping[Path, Mount]) -> None:
+        """Store what folders that are there lie on."""
         with self._database.writing() as connection:
-            for path, kind, source in folders:
+            for path, mount in drives.items():
                 connection.execute(
-                    "INSERT OR REPLACE INTO folders VALUES (?, ?, ?)",
-                    (os.fsencode(path), kind, source),
+                    "INSERT OR REPLACE INTO folders (path, kind, source, point)"
+                    " VALUES (?, ?, ?, ?)",
+                    (os.fsencode(path), mount.kind, mount.source, os.fsencode(mount.point)),
                 )
 
-    def known_folders(self) -> set[Path]:
-        """Return the inboxes that were there at an earlier start."""
+    def forget_drives(self, folders: Collection[Path]) -> None:
+        """Forget what folders lay on, so that they are taken as they are found next."""
+        with self._database.writing() as connection:
+            for path in folders:
+                connection.execute("DELETE FROM folders WHERE path = ?", (os.fsencode(path),))
+
+    def known_drives(self) -> dict[Path, Mount]:
+        """Return what the folders that were there at an earlier time lay on."""
         with self._database.reading() as connection:
-            found = connection.execute("SELECT path FROM folders").fetchall()
-        return {Path(os.fsdecode(row["path"])) for row in found}
+            found = connection.execute("SELECT * FROM folders").fetchall()
+            with sound("a folder"):
+                return {
+                    Path(os.fsdecode(row["path"])): Mount(
+                        row["kind"], row["source"], Path(os.fsdecode(row["point"]))
+                    )
+                    for row in found
+                }
+
+    def _count(self, name: str) -> int:
+        with self._database.reading(), sound(f"the count {name!r}"):
+            return int(self._get(name) or 0)
 
     def _get(self, name: str) -> str | None:
         with self._database.reading() as connection:

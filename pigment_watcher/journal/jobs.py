@@ -9,8 +9,9 @@ from typing import Any
 
 from pigment_watcher import errors
 from pigment_watcher.journal import rows
-from pigment_watcher.journal.database import Database
+from pigment_watcher.journal.database import Database, sound
 from pigment_watcher.model import Job, Outcome, State
+from pigment_watcher.policy import delays
 
 #: So many final jobs are removed in one transaction, so that a clean-up never holds up a file.
 PRUNE_AT_ONCE = 500
@@ -41,6 +42,21 @@ class Waiting:
     oldest: float
 
 
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """The jobs of a route that ended in a state are kept until their files are removed."""
+
+    route: str
+    state: State
+
+
+# What the housekeeper still has to look at; in these words, so that SQLite may use the index.
+_NOT_SWEPT = (
+    "target IS NOT NULL AND removed_at IS NULL AND left_alone = 0"
+    " AND outcome NOT IN ('gone', 'returned')"
+)
+
+
 class Jobs:
     """The table of jobs and the story of each."""
 
@@ -62,9 +78,11 @@ class Jobs:
                     columns,
                 )
                 connection.execute(
-                    "INSERT OR IGNORE INTO lanes VALUES (?)", (job.configuration_id,)
+                    "INSERT OR IGNORE INTO lanes (configuration_id) VALUES (?)",
+                    (job.configuration_id,),
                 )
                 added.append(job.evolve(id=cursor.lastrowid))
+                self._seal(connection, added[-1].id)
                 first = Step(
                     at=job.created_at,
                     from_state=State.QUEUED,
@@ -96,6 +114,8 @@ class Jobs:
             if cursor.rowcount != 1:
                 raise errors.IllegalTransition(f"job {job.id} is not in {job.state.value}")
             moved = job.evolve(**{**changes, "state": to})
+            if "target" in changes:
+                self._seal(connection, job.id)
             if event or to is not job.state:
                 step = Step(at=at, from_state=job.state, to_state=to, name=event, detail=detail)
                 self._tell(connection, job.id, step)
@@ -108,6 +128,29 @@ class Jobs:
                 self.move(job, State.QUEUED, at=at, event="job.claimed", claimed_at=at)
                 for job in jobs
             ]
+
+    def withdraw(self, job: Job) -> None:
+        """Remove a job whose file could not be claimed: nothing ever happened to it.
+
+        Raises IllegalTransition.
+        """
+        with self._database.writing() as connection:
+            cursor = connection.execute(
+                "DELETE FROM jobs WHERE id = ? AND state = 'QUEUED' AND claimed_at IS NULL",
+                (job.id,),
+            )
+            if cursor.rowcount != 1:
+                raise errors.IllegalTransition(f"job {job.id} is claimed already, or gone")
+
+    def has_claimed(self, directory: Path) -> bool:
+        """Return whether files that were taken from an inbox are still under way."""
+        with self._database.reading() as connection:
+            row = connection.execute(
+                "SELECT 1 FROM jobs WHERE finished_at IS NULL AND claimed_at IS NOT NULL"
+                " AND directory = ? LIMIT 1",
+                (str(directory),),
+            ).fetchone()
+        return row is not None
 
     def clear_forbidden(self, key: str) -> None:
         """Take back the suspicion against files that were forbidden: it was the key."""
@@ -127,22 +170,54 @@ class Jobs:
                 {"now": now, "since": seconds_from, "key": key},
             )
 
+    def clamp(self, now: float) -> None:
+        """Count as now what a wrong clock put into the future: nothing would follow from it.
+
+        What was planned by that clock is tried at once.
+        """
+        times = ("importing_since", "asked_at", "deadline_from", "missing_since", "rejected_at")
+        settings = ", ".join(f"{name} = min({name}, :now)" for name in ("due_at", *times))
+        is_any_ahead = " OR ".join(f"{name} > :now" for name in times)
+        with self._database.writing() as connection:
+            connection.execute(
+                f"UPDATE jobs SET {settings} WHERE finished_at IS NULL AND ({is_any_ahead})",  # noqa: S608
+                {"now": now},
+            )
+
     def hasten(self, now: float, configuration_id: str | None = None) -> None:
-        """Let waiting jobs be tried at once: all of them, or those of one configuration."""
+        """Let waiting jobs be tried at once: all of them, or those of one configuration.
+
+        An import that answers is asked after when it should be over, all the same, unless that is
+        out of reach.
+        """
         with self._database.writing() as connection:
             connection.execute(
                 "UPDATE jobs SET due_at = :now WHERE finished_at IS NULL AND due_at > :now"
+                " AND (state <> 'IMPORTING' OR retries > 0 OR due_at > :now + :longest)"
                 " AND (:lane IS NULL OR configuration_id = :lane)",
-                {"now": now, "lane": configuration_id},
+                {"now": now, "lane": configuration_id, "longest": delays.LONGEST_S},
             )
 
-    def prune(self, before: float) -> int:
-        """Remove some final jobs that ended before a time, and return how many."""
+    def prune(self, before: float, kept: Sequence[Kept] = ()) -> int:
+        """Remove some final jobs that ended before a time, and return how many.
+
+        Those stay of which `kept` tells that their files are to be removed first.
+        """
+        of_kept = " OR ".join(["route = ? AND state = ?"] * len(kept)) or "FALSE"
+        values = [value for one in kept for value in (one.route, one.state.value)]
         with self._database.writing() as connection:
             return connection.execute(
-                "DELETE FROM jobs WHERE id IN ( SELECT id FROM jobs WHERE finished_at < ? LIMIT ?)",
-                (before, PRUNE_AT_ONCE),
+                "DELETE FROM jobs WHERE id IN (SELECT id FROM jobs WHERE finished_at < ?"  # noqa: S608
+                f" AND NOT ({_NOT_SWEPT} AND ({of_kept})) LIMIT ?)",
+                (before, *values, PRUNE_AT_ONCE),
             ).rowcount
+
+    def leave_alone(self, job: Job, at: float, why: str) -> None:
+        """Store that a finished job's file is never to be removed by us."""
+        step = Step(at=at, from_state=job.state, to_state=job.state, name="file.left", detail=why)
+        with self._database.writing() as connection:
+            connection.execute("UPDATE jobs SET left_alone = 1 WHERE id = ?", (job.id,))
+            self._tell(connection, job.id, step)
 
     # ---------------------------------------------------------------- questions
 
@@ -183,6 +258,15 @@ class Jobs:
             ).fetchone()
         return row is not None
 
+    def is_of_another(self, import_id: str, job: Job) -> bool:
+        """Return whether an import is known as that of another job."""
+        with self._database.reading() as connection:
+            row = connection.execute(
+                "SELECT 1 FROM jobs WHERE import_id = ? COLLATE NOCASE AND id <> ? LIMIT 1",
+                (import_id, job.id),
+            ).fetchone()
+        return row is not None
+
     def waiting(self) -> list[Waiting]:
         """Return the counts of unfinished jobs by route and state."""
         with self._database.reading() as connection:
@@ -190,9 +274,11 @@ class Jobs:
                 "SELECT route, state, count(*) AS count, min(created_at) AS oldest FROM jobs"
                 " WHERE finished_at IS NULL GROUP BY route, state"
             ).fetchall()
-        return [
-            Waiting(row["route"], State(row["state"]), row["count"], row["oldest"]) for row in found
-        ]
+            with sound("a job's state"):
+                return [
+                    Waiting(row["route"], State(row["state"]), row["count"], row["oldest"])
+                    for row in found
+                ]
 
     def ended(self, since: float, until: float | None = None) -> dict[tuple[str, Outcome], int]:
         """Return how many jobs ended in a span of time, by route and outcome."""
@@ -203,7 +289,18 @@ class Jobs:
                 " AND outcome IS NOT NULL GROUP BY route, outcome",
                 (since, until, until),
             ).fetchall()
-        return {(row["route"], Outcome(row["outcome"])): row["count"] for row in found}
+            with sound("a job's outcome"):
+                return {(row["route"], Outcome(row["outcome"])): row["count"] for row in found}
+
+    def has_failed(self, since: float) -> bool:
+        """Return whether a job failed since; what was given back is taken anew, and did not."""
+        with self._database.reading() as connection:
+            row = connection.execute(
+                "SELECT 1 FROM jobs WHERE finished_at >= ? AND state = 'FAILED'"
+                " AND outcome IS NOT 'returned' LIMIT 1",
+                (since,),
+            ).fetchone()
+        return row is not None
 
     def history(
         self,
@@ -253,6 +350,37 @@ class Jobs:
             )
         )
 
+    def kept_since(
+        self, route: str, state: State, before: float, after: Job | None, most: int
+    ) -> list[Job]:
+        """Return jobs that ended before a time and whose files are not removed, the oldest first.
+
+        `after` is the last one of an earlier call.
+        """
+        place = (-1.0, 0) if after is None else (after.finished_at, after.id)
+        return list(
+            self._select(
+                f"WHERE route = ? AND state = ? AND finished_at < ? AND {_NOT_SWEPT}"
+                " AND (finished_at, id) > (?, ?) ORDER BY finished_at, id LIMIT ?",
+                route,
+                state.value,
+                before,
+                *place,
+                most,
+            )
+        )
+
+    def has_successor(self, job: Job) -> bool:
+        """Return whether a later job's file was, or will be, put where this one's was."""
+        if job.target is None:
+            return False
+        later = self._select(
+            "WHERE target = ? AND id > ? AND outcome NOT IN ('gone', 'returned') LIMIT 1",
+            os.fsencode(job.target),
+            job.id,
+        )
+        return any(True for _ in later)
+
     def retries_of(self, job_id: int) -> list[Job]:
         """Return the jobs that were made to retry one."""
         return list(self._select("WHERE retry_of = ? ORDER BY id", job_id))
@@ -263,21 +391,26 @@ class Jobs:
             found = connection.execute(
                 "SELECT * FROM events WHERE job_id = ? ORDER BY id", (job_id,)
             ).fetchall()
-        return [
-            Step(
-                at=row["at"],
-                from_state=State(row["from_state"]),
-                to_state=State(row["to_state"]),
-                name=row["name"],
-                detail=row["detail"],
-            )
-            for row in found
-        ]
+            with sound(f"the story of job {job_id}"):
+                return [
+                    Step(
+                        at=row["at"],
+                        from_state=State(row["from_state"]),
+                        to_state=State(row["to_state"]),
+                        name=row["name"],
+                        detail=row["detail"],
+                    )
+                    for row in found
+                ]
 
     def _select(self, where: str, *values: object) -> Iterator[Job]:
         with self._database.reading() as connection:
             found = connection.execute(f"SELECT * FROM jobs {where}", values).fetchall()  # noqa: S608
-        return map(rows.job_from_row, found)
+            return iter([rows.job_from_row(row) for row in found])
+
+    def _seal(self, connection: sqlite3.Connection, job_id: int) -> None:
+        row = connection.execute("SELECT * FROM jobs WHERE id = ?", (job_id,)).fetchone()
+        connection.execute("UPDATE jobs SET seal = ? WHERE id = ?", (rows.seal(row), job_id))
 
     def _tell(self, connection: sqlite3.Connection, job_id: int, step: Step) -> None:
         connection.execute(

@@ -1,22 +1,29 @@
 """Rows to values and back."""
 
+import dataclasses
 import json
 import os
 import sqlite3
+import uuid
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from pigment_watcher.journal.database import RowDamaged, sound
 from pigment_watcher.model import (
     AfterFailure,
     Condition,
     ConditionKind,
+    Duplicates,
     Fingerprint,
     Job,
     LoadMode,
     Order,
     Outcome,
+    Report,
     Rules,
+    Skipped,
     SkippedRows,
     State,
 )
@@ -49,12 +56,30 @@ PLAIN = (
     "rejections",
     "rejected_at",
     "missing_since",
+    "asked_at",
+    "report_denials",
     "import_id",
     "sha256",
     "bytes_sent",
     "retry_of",
     "asked_by",
+    "removed_at",
     "version",
+)
+
+
+#: The columns that say which file is meant, where it goes and what may be done with it.
+SEALED = (
+    "route",
+    "configuration_id",
+    "key",
+    "rules",
+    "source",
+    "name",
+    "marker",
+    "directory",
+    "target",
+    "even_if_imported",
 )
 
 
@@ -65,17 +90,22 @@ def job_to_columns(job: Job) -> dict[str, Any]:
         "rules",
         "source",
         "name",
+        "marker",
         "fingerprint",
         "state",
         "outcome",
         "target",
+        "is_early",
         "forbidden",
+        "even_if_imported",
+        "asks_plainly",
         "report",
     ):
         columns.update(_translated(name, getattr(job, name)))
     return {
         **columns,
         "key": job.rules.key,
+        "directory": str(job.rules.directory),
         "sort_modified": sort_modified(job.rules, job.fingerprint),
     }
 
@@ -105,37 +135,67 @@ def _translated(name: str, value: Any) -> dict[str, Any]:
             }
         case "rules", Rules():
             return {"rules": rules_to_text(value)}
-        case (("source" | "target"), Path()) | ("name", str()):
+        case (("source" | "target"), Path()) | (("name" | "marker"), str()):
             return {name: os.fsencode(value)}
         case (("state" | "outcome"), (State() | Outcome())):
             return {name: value.value}
-        case "report", Mapping():
-            return {name: json.dumps(dict(value))}
-        case ("forbidden", bool()) | (("target" | "outcome" | "report"), None):
+        case "report", Report():
+            return {name: json.dumps(dataclasses.asdict(value), ensure_ascii=False)}
+        case (("is_early" | "forbidden" | "even_if_imported" | "asks_plainly"), bool()) | (
+            ("target" | "outcome" | "report"),
+            None,
+        ):
             return {name: value}
     raise TypeError(f"a job has no field {name!r} that holds {value!r}")
 
 
 def job_from_row(row: sqlite3.Row) -> Job:
-    """Return the job that a row holds."""
-    return Job(
-        id=row["id"],
-        rules=rules_from_text(row["rules"]),
-        source=Path(os.fsdecode(row["source"])),
-        name=os.fsdecode(row["name"]),
-        fingerprint=Fingerprint(
-            size=row["size"],
-            mtime_ns=int(row["mtime_ns"]),
-            ctime_ns=int(row["ctime_ns"]),
-            inode=int(row["inode"]),
-        ),
-        state=State(row["state"]),
-        outcome=None if row["outcome"] is None else Outcome(row["outcome"]),
-        target=None if row["target"] is None else Path(os.fsdecode(row["target"])),
-        forbidden=bool(row["forbidden"]),
-        report=None if row["report"] is None else json.loads(row["report"]),
-        **{name: row[name] for name in PLAIN},
+    """Return the job that a row holds. Raises RowDamaged."""
+    with sound(f"job {row['id']}"):
+        if row["seal"] not in (None, seal(row)):
+            raise RowDamaged("a byte of it is not as it was written")
+        if row["import_id"] is not None:
+            uuid.UUID(row["import_id"])  # or nobody could ask after it
+        return Job(
+            id=row["id"],
+            rules=rules_from_text(row["rules"]),
+            source=Path(os.fsdecode(row["source"])),
+            name=os.fsdecode(row["name"]),
+            marker=os.fsdecode(row["marker"]),
+            fingerprint=Fingerprint(
+                size=row["size"],
+                mtime_ns=int(row["mtime_ns"]),
+                ctime_ns=int(row["ctime_ns"]),
+                inode=int(row["inode"]),
+            ),
+            state=State(row["state"]),
+            outcome=None if row["outcome"] is None else Outcome(row["outcome"]),
+            target=None if row["target"] is None else Path(os.fsdecode(row["target"])),
+            is_early=bool(row["is_early"]),
+            forbidden=bool(row["forbidden"]),
+            even_if_imported=bool(row["even_if_imported"]),
+            asks_plainly=bool(row["asks_plainly"]),
+            report=None if row["report"] is None else _report_from_text(row["report"]),
+            **{name: row[name] for name in PLAIN},
+        )
+
+
+def _report_from_text(text: str) -> Report:
+    held = json.loads(text)
+    skips = tuple(
+        Skipped(**{**skipped, "samples": tuple(skipped["samples"])}) for skipped in held["skips"]
     )
+    return Report(**{**held, "skips": skips})
+
+
+def seal(row: sqlite3.Row) -> int:
+    """Return a checksum of what is stored in a row: SQLite has none, so a bad disk may lie.
+
+    A wrong folder would hide somebody's file, a wrong load mode import it twice.
+    """
+    values = [row[name] for name in SEALED]
+    parts = [value if isinstance(value, bytes) else str(value).encode() for value in values]
+    return zlib.crc32(b"\0".join(parts))
 
 
 def rules_to_text(rules: Rules) -> str:
@@ -150,6 +210,7 @@ def rules_to_text(rules: Rules) -> str:
             "after_failure": rules.after_failure.value,
             "skipped_rows": rules.skipped_rows.value,
             "allow_empty": rules.allow_empty,
+            "duplicates": rules.duplicates.value,
             "quiet_s": rules.quiet_s,
             "key": rules.key,
         }
@@ -157,7 +218,7 @@ def rules_to_text(rules: Rules) -> str:
 
 
 def rules_from_text(text: str) -> Rules:
-    """Return the rules that JSON holds."""
+    """Return the rules that JSON holds; what older versions did not know has its default."""
     held = json.loads(text)
     return Rules(
         directory=Path(held["directory"]),
@@ -168,6 +229,7 @@ def rules_from_text(text: str) -> Rules:
         after_failure=AfterFailure(held["after_failure"]),
         skipped_rows=SkippedRows(held["skipped_rows"]),
         allow_empty=held["allow_empty"],
+        duplicates=Duplicates(held.get("duplicates", "accept")),
         quiet_s=held["quiet_s"],
         key=held["key"],
     )

@@ -21,6 +21,7 @@ from pigment_watcher.model import (
     Listener,
     Outcome,
     ServiceEvent,
+    State,
 )
 
 _log: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger("pigment_watcher")
@@ -44,6 +45,9 @@ _CONDITIONS: Mapping[ConditionKind, _Words] = {
         logging.WARNING, "destination.unavailable", "destination.available"
     ),
     ConditionKind.HOST_BUSY: _Words(logging.WARNING, "route.blocked", "route.unblocked"),
+    ConditionKind.NO_REPORTS: _Words(
+        logging.WARNING, "destination.no_reports", "destination.reports"
+    ),
     ConditionKind.KEY_REFUSED: _Words(logging.ERROR, "route.blocked", "route.unblocked"),
     ConditionKind.KEY_IN_DOUBT: _Words(logging.DEBUG, "route.blocked", "route.unblocked"),
     ConditionKind.CONFIGURATION_MISSING: _Words(logging.ERROR, "route.blocked", "route.unblocked"),
@@ -69,6 +73,9 @@ _OUTCOMES: Mapping[Outcome | None, int] = {
     Outcome.RETURNED: logging.WARNING,
 }
 
+#: What a route may count as a failure.
+_MAY_BE_FAILURE = frozenset({Outcome.IMPORTED_WITH_SKIPS})
+
 #: Steps that the lines before and after them tell too, or the line of a condition.
 _STEPS_BETWEEN = frozenset(
     {"job.pushing", "job.decided", "job.push_postponed", "job.status_failed"}
@@ -86,7 +93,10 @@ class LogListener(Listener):
         level = logging.DEBUG if event.name in _STEPS_BETWEEN else logging.INFO
         if finished:
             level = _OUTCOMES[event.job.outcome]
-        _log.log(level, event.name, **_job_fields(event, finished=finished))
+            if event.job.state is State.FAILED and event.job.outcome in _MAY_BE_FAILURE:
+                level = logging.ERROR
+        if _log.isEnabledFor(level):
+            _log.log(level, event.name, **_job_fields(event, finished=finished))
 
     def condition_changed(self, event: ConditionEvent) -> None:
         """Say that a lasting trouble began, or that it is over."""
@@ -115,7 +125,9 @@ def _job_fields(event: JobEvent, *, finished: bool) -> dict[str, object]:
         fields["bytes"] = job.bytes_sent
     elif event.name == "job.claimed":
         fields["bytes"] = job.fingerprint.size
-    if finished and job.outcome is not Outcome.IMPORTED and job.reason:
+    if finished and job.report is not None:
+        fields |= job.report.counts
+    if finished and job.reason and not job.is_plain:
         fields["reason"] = job.reason
     if event.detail:
         fields["detail"] = event.detail

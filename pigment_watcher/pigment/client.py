@@ -12,13 +12,11 @@ import urllib3
 
 import pigment_watcher
 from pigment_watcher import errors
-from pigment_watcher.model import Accepted, ImportStatus
+from pigment_watcher.model import Accepted, Asking, ImportStatus
 from pigment_watcher.pigment import answers, causes, transport
 from pigment_watcher.pigment.body import Body, CallbackFailed
 from pigment_watcher.pigment.guard import Guard
-
-#: An import that can't exist: asking after it tells whether host and key are fine.
-NIL_ID = "00000000-0000-0000-0000-000000000000"
+from pigment_watcher.pigment.words import tidy
 
 HEADERS = {
     "User-Agent": f"pigment-watcher/{pigment_watcher.__version__}",
@@ -26,6 +24,13 @@ HEADERS = {
     # An answer is short, and a compressed one could be huge once unpacked.
     "Accept-Encoding": "identity",
     "Connection": "close",
+}
+
+#: What stands before and after the ID in the path of each status call.
+_STATUS_CALLS = {
+    Asking.REPORT: ("v1/", "?includedDetailedReport=true"),
+    Asking.V1: ("v1/", ""),
+    Asking.ARTICLE: ("", ""),
 }
 
 
@@ -53,7 +58,7 @@ class Client:
         self._url = url.rstrip("/")
         self._where = urlsplit(url).netloc.rpartition("@")[2] or url
         self._timeouts_s = (connect_timeout_s, answer_timeout_s)
-        self._proxies = {"http": proxy, "https": proxy} if proxy else {}
+        self._proxies = transport.proxies(self._url, proxy)
         self._guard = Guard()
         self._session = transport.Session(self._guard, transport.trust(ca_bundle))
 
@@ -98,16 +103,23 @@ class Client:
             )
         return Accepted(import_id=import_id, sha256=content.sha256, bytes_sent=content.taken)
 
-    def status(self, import_id: str, *, api_key: str) -> ImportStatus:
-        """Ask after an import; raises a DestinationError."""
-        target = f"/api/import/{_checked_id(import_id)}/status"
-        answer = self._call("GET", target, api_key=api_key)
-        return answers.import_status(answer, asked_for=import_id)
+    def status(
+        self, import_id: str, *, api_key: str, asking: Asking = Asking.ARTICLE
+    ) -> ImportStatus:
+        """Ask after an import; raises a DestinationError, a TooLong for too long a report."""
+        version, wish = _STATUS_CALLS[asking]
+        target = f"/api/{version}import/{_checked_id(import_id)}/status{wish}"
+        most = answers.REPORT_BYTES if wish else answers.ANSWER_BYTES
+        answer = self._call("GET", target, api_key=api_key, most=most)
+        return answers.import_status(answer, asked_for=import_id, secret=api_key)
 
     def probe(self, *, api_key: str) -> None:
-        """Return if host and key are fine, which the 404 of an impossible import tells."""
+        """Return if host and key are fine, which the 404 of an impossible import tells.
+
+        Asked for as pushes are, so that it tells of them: not under v1, which may be missing.
+        """
         try:
-            self.status(NIL_ID, api_key=api_key)
+            self.status(answers.NIL_ID, api_key=api_key)
         except errors.ServerSaid as said:
             if said.status == requests.codes.not_found:
                 return
@@ -128,7 +140,13 @@ class Client:
         self._session.close()
 
     def _call(
-        self, method: str, target: str, *, api_key: str, body: Body | None = None
+        self,
+        method: str,
+        target: str,
+        *,
+        api_key: str,
+        body: Body | None = None,
+        most: int = answers.ANSWER_BYTES,
     ) -> answers.Answer:
         auth = transport.Bearer(_checked_key(api_key))
         try:
@@ -143,7 +161,7 @@ class Client:
                 allow_redirects=False,
                 stream=True,
             ) as response:
-                return answers.read(response, secret=api_key, now=time.time())
+                return answers.read(response, secret=api_key, now=time.time(), most=most)
         except CallbackFailed as failed:
             raise failed.error from failed.error.__cause__
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
@@ -169,7 +187,7 @@ class Client:
         return {"headers": {**HEADERS, "Content-Type": "text/csv"}, "data": data}
 
     def _lost(self, error: Exception, body: Body | None, api_key: str) -> errors.DestinationError:
-        cause = answers.tidy(causes.text(error), secret=api_key)
+        cause = tidy(causes.text(error), secret=api_key)
         if self._guard.is_aborted:
             cause = "the client was told to stop"
         may_have_arrived = self._guard.is_connected if body is None else body.begun

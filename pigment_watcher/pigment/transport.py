@@ -6,12 +6,15 @@ answer, trusts its own list of authorities instead of the system's, reads .netrc
 and reads the whole of a redirect.
 """
 
+import fcntl
 import http.client
 import io
 import math
 import os
 import socket
 import ssl
+import struct
+import termios
 import time
 from http import HTTPStatus
 from http.cookiejar import DefaultCookiePolicy
@@ -30,6 +33,8 @@ from pigment_watcher.pigment.guard import Guard
 
 #: Seconds without any progress after which a transfer of the body is given up.
 SEND_STALL_S = 60.0
+#: How often it is looked how much the other end has still to take, in seconds.
+DELIVERY_LOOK_S = 0.2
 #: Bytes of an early answer that are taken at once.
 EARLY_BYTES = 4096
 #: Where the first digit of the status stands in `HTTP/1.1 413 ...`.
@@ -145,7 +150,38 @@ class _Connection(HTTPConnection):
             # urllib3 goes on to read the answer after a broken pipe, but after nothing else.
             raise BrokenPipeError("the server hung up") from error
 
+    def _deliver(self) -> None:
+        """Wait until the other end has taken what was sent: the time for its answer begins there.
+
+        Megabytes lie in this machine's own buffers when the last byte was handed to them, which
+        a slow line needs minutes for.
+        """
+        left, moved_at = self._undelivered(), time.monotonic()
+        while left and not self._heard:
+            wait_s = min(DELIVERY_LOOK_S, self._guard.remaining_s())
+            if wait_for_socket(self.sock, read=True, timeout=wait_s) and self._hears():
+                return
+            before, left = left, self._undelivered()
+            if left != before:
+                moved_at = time.monotonic()
+            elif time.monotonic() - moved_at > SEND_STALL_S:
+                raise TimeoutError(f"nothing more was taken for {SEND_STALL_S:.0f} s")
+
+    def _undelivered(self) -> int:
+        """Bytes that were sent and that the other end has not confirmed."""
+        held = fcntl.ioctl(self.sock.fileno(), termios.TIOCOUTQ, struct.pack("i", 0))
+        return int(struct.unpack("i", held)[0])
+
+    def _hears(self) -> bool:
+        """Return whether the answer begins, or never will; TLS says things of its own, too."""
+        try:
+            self._heard += self.sock.recv(EARLY_BYTES)
+        except NOT_YET:
+            return False
+        return True
+
     def getresponse(self) -> Any:
+        self._deliver()
         self._guard.allow(self.timeout or math.inf)
         return super().getresponse()
 
@@ -199,6 +235,8 @@ class Session(requests.Session):
 
     def __init__(self, guard: Guard, trust: ssl.SSLContext) -> None:
         super().__init__()
+        # The environment is asked once, by `proxies`: asking it is a quarter of the work of a call.
+        self.trust_env = False
         self.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))
         for prefix in ("http://", "https://"):
             self.mount(prefix, _Adapter(guard, trust))
@@ -217,6 +255,13 @@ class Bearer(AuthBase):
         """Put the key on a request."""
         request.headers["Authorization"] = f"Bearer {self._api_key}"
         return request
+
+
+def proxies(url: str, proxy: str | None) -> dict[str, str]:
+    """Return the proxies for a URL by scheme: this one, else what the environment says."""
+    if proxy:
+        return {"http": proxy, "https": proxy}
+    return requests.utils.get_environ_proxies(url, no_proxy=None)
 
 
 def trust(ca_bundle: Path | None) -> ssl.SSLContext:

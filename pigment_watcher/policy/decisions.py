@@ -8,8 +8,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pigment_watcher import errors
-from pigment_watcher.model import ConditionKind, Job, State, Verdict
-from pigment_watcher.policy import delays
+from pigment_watcher.model import ConditionKind, DetailedReport, Job, State, Verdict
+from pigment_watcher.policy import budget, delays, poll_times
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +34,8 @@ class End:
 class Decision:
     """What becomes of a job, and what its answer told about everything around it.
 
-    `event` is the log's event name, empty where nothing worth a line happened.
+    `event` is the log's event name, empty where nothing worth a line happened. `took_s` is how
+    long the import took that is over now.
     """
 
     state: State
@@ -45,6 +46,7 @@ class Decision:
     verdict: Verdict | None = None
     begins: tuple[Begin, ...] = ()
     ends: tuple[End, ...] = ()
+    took_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +55,12 @@ class Surroundings:
 
     `others_taken`: a push of another file was taken since this one was last rejected.
     `others_told_too_many`: another lane was told "too many requests" and still waits.
+    `import_is_anothers`: the import that the answer names is known as that of another file.
     `misses`: how often this configuration was answered as missing so far.
+    `durations`: how many seconds the last imports of this configuration took.
+    `price_s`: what a request is worth now, in seconds by which an end is known earlier.
+    `reports`: whether Pigment's report is wanted.
+    `without_reports`: the host is known to have none.
     """
 
     now: float
@@ -62,7 +69,12 @@ class Surroundings:
     import_deadline_s: float
     others_taken: bool = False
     others_told_too_many: bool = False
+    import_is_anothers: bool = False
     misses: int = 0
+    durations: tuple[float, ...] = ()
+    price_s: float = budget.CHEAP_S
+    reports: DetailedReport = DetailedReport.NEVER
+    without_reports: bool = False
 
 
 #: Why a call brought no answer of use; what is none of its kinds counts as not known.
@@ -77,6 +89,12 @@ def replaced(decision: Decision, **changes: Any) -> Decision:
 def ended(verdict: Verdict, around: Surroundings) -> Decision:
     """Return the decision that nothing more is asked of the destination about a job."""
     return Decision(state=State.ARCHIVING, due_at=around.now, event="job.decided", verdict=verdict)
+
+
+def poll_later(elapsed_s: float, around: Surroundings) -> tuple[float, dict[str, Any]]:
+    """Return when an import is asked after next that began so long ago, and what changes by it."""
+    poll = poll_times.next_poll(elapsed_s, around.durations, around.price_s)
+    return around.now + poll.after_s - elapsed_s, {"is_early": poll.is_early}
 
 
 def host_answers(job: Job, around: Surroundings) -> tuple[End, ...]:
@@ -116,10 +134,14 @@ def busy(
     )
     if only_lane or not around.others_told_too_many:
         return (lane,)
-    host = Begin(
+    return (lane, host_busy(answer, due_at, around))
+
+
+def host_busy(answer: errors.ServerSaid, due_at: float, around: Surroundings) -> Begin:
+    """Return the condition that the host's own limit begins."""
+    return Begin(
         kind=ConditionKind.HOST_BUSY, subject=around.host, detail=str(answer), due_at=due_at
     )
-    return (lane, host)
 
 
 def redirected(answer: errors.ServerSaid, around: Surroundings) -> Begin:

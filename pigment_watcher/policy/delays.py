@@ -6,9 +6,6 @@ from pigment_watcher.model import ConditionKind
 PUSH_RETRY_S = (2.0, 300.0)
 #: Seconds before a status call that failed is asked again, at first and at most.
 POLL_RETRY_S = (2.0, 60.0)
-#: Seconds between the status calls of one import, at first and at most.
-POLL_S = (1.0, 30.0)
-POLL_GROWTH = 1.5
 #: Seconds before a finished file's move is tried again, at first and at most.
 ARCHIVE_RETRY_S = (2.0, 300.0)
 #: Seconds to wait after "too many requests" without a Retry-After: the length of Pigment's window.
@@ -30,16 +27,11 @@ CONDITION_S = {
 }
 
 
-def growing(span: tuple[float, float], tries: int, chance: float, growth: float = 2.0) -> float:
+def growing(span: tuple[float, float], tries: int, chance: float) -> float:
     """Return the delay in seconds after `tries` earlier ones; `chance` lies in [0, 1)."""
     first, most = span
-    exact = min(most / (1 + SPREAD), first * growth ** min(tries, 64))
+    exact = min(most / (1 + SPREAD), first * 2.0 ** min(tries, 64))
     return exact * (1 - SPREAD + 2 * SPREAD * chance)
-
-
-def before_poll(polls: int, chance: float) -> float:
-    """Return the seconds to wait before an import is asked after once more."""
-    return growing(POLL_S, polls, chance, POLL_GROWTH)
 
 
 def before_probe(kind: ConditionKind, attempts: int, chance: float) -> float:

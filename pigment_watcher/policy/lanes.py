@@ -18,6 +18,17 @@ OrderKey = tuple[int, bytes]
 RETRY_FIRST = 0
 AS_IT_CAME = 1
 
+#: Conditions whose subject is a host.
+OF_HOST = frozenset(
+    {
+        ConditionKind.HOST_IN_DOUBT,
+        ConditionKind.WRONG_URL,
+        ConditionKind.HOST_UNAVAILABLE,
+        ConditionKind.HOST_BUSY,
+        ConditionKind.NO_REPORTS,
+    }
+)
+
 Item = TypeVar("Item")
 
 
@@ -45,19 +56,10 @@ def to_claim(
 
 def concerned(condition: Condition, routes: Iterable[Route]) -> tuple[str, ...]:
     """Return the names of the routes that a condition stops or is about."""
-    if condition.kind in _OF_HOST:
+    if condition.kind in OF_HOST:
         return tuple(route.name for route in routes)
     return tuple(route.name for route in routes if _is_about(condition, route))
 
-
-_OF_HOST = frozenset(
-    {
-        ConditionKind.HOST_IN_DOUBT,
-        ConditionKind.WRONG_URL,
-        ConditionKind.HOST_UNAVAILABLE,
-        ConditionKind.HOST_BUSY,
-    }
-)
 
 _OF_KEY = frozenset({ConditionKind.KEY_REFUSED, ConditionKind.KEY_IN_DOUBT})
 _OF_LANE = frozenset(

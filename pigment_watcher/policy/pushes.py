@@ -17,6 +17,7 @@ from pigment_watcher.policy.decisions import (
     host_answers,
     host_reached,
     key_block,
+    poll_later,
     redirected,
     replaced,
     told_to_wait,
@@ -63,6 +64,9 @@ def _is_unclear(status: int) -> bool:
 
 def _after_push(job: Job, answer: Accepted | Failure, around: Surroundings) -> Decision:
     match answer:
+        case Accepted() if around.import_is_anothers:
+            named = f"the server named import {answer.import_id}, which is that of another file"
+            return _not_known(job, named, around)
         case Accepted():
             return _accepted(job, answer, around)
         case errors.NothingSent():
@@ -87,8 +91,11 @@ def after_crash(job: Job, around: Surroundings) -> Decision:
     )
 
 
-def after_look(job: Job, found: Fingerprint | None, detail: str, now: float) -> Decision:
-    """Return what follows when a claimed file is not what was claimed; nothing was sent of it."""
+def after_look(found: Fingerprint | None, detail: str, now: float, *, quiet_s: float) -> Decision:
+    """Return what follows when a claimed file is not what was claimed; nothing was sent of it.
+
+    If it is there it settles again, for `quiet_s` seconds.
+    """
     if found is None:
         return Decision(
             state=State.FAILED,
@@ -99,7 +106,7 @@ def after_look(job: Job, found: Fingerprint | None, detail: str, now: float) -> 
         )
     return Decision(
         state=State.QUEUED,
-        due_at=now + job.rules.quiet_s,
+        due_at=now + quiet_s,
         event="job.changed",
         detail=detail,
         changes={"fingerprint": found},
@@ -117,9 +124,10 @@ def after_unreadable(job: Job, detail: str, around: Surroundings) -> Decision:
 
 
 def _accepted(job: Job, answer: Accepted, around: Surroundings) -> Decision:
+    due_at, timing = poll_later(0.0, around)
     return Decision(
         state=State.IMPORTING,
-        due_at=around.now + delays.before_poll(0, around.chance),
+        due_at=due_at,
         event="job.pushed",
         changes={
             "import_id": answer.import_id,
@@ -127,6 +135,8 @@ def _accepted(job: Job, answer: Accepted, around: Surroundings) -> Decision:
             "bytes_sent": answer.bytes_sent,
             "importing_since": around.now,
             "deadline_from": around.now,
+            "asked_at": None,
+            **timing,
             "polls": 0,
             "retries": 0,
             "rejections": 0,

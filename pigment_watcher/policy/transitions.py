@@ -1,6 +1,6 @@
 """Which steps a job may make; the journal holds the same table and refuses every other."""
 
-from pigment_watcher.model import Outcome, State
+from pigment_watcher.model import Job, Outcome, SkippedRows, State
 
 ALLOWED = frozenset(
     {
@@ -16,13 +16,20 @@ ALLOWED = frozenset(
     }
 )
 
-#: The outcomes that end in done/; all others that move a file end in failed/ or where it came from.
-GOOD = frozenset({Outcome.IMPORTED, Outcome.IMPORTED_WITH_SKIPS})
+#: The outcomes after which Pigment holds the file's rows, all or some of them.
+IMPORTED = frozenset({Outcome.IMPORTED, Outcome.IMPORTED_WITH_SKIPS})
 
 #: The outcomes after which Pigment may hold the file's rows, so that a retry must be meant.
 MAYBE_IMPORTED = frozenset({Outcome.UNSURE, Outcome.IMPORTED_WITH_SKIPS})
 
 
-def final_state(outcome: Outcome) -> State:
-    """Return the final state that an outcome leads to."""
-    return State.DONE if outcome in GOOD else State.FAILED
+def is_good(job: Job) -> bool:
+    """Return whether a job's file ends in done/; all others end in failed/, or back."""
+    if job.outcome is Outcome.IMPORTED_WITH_SKIPS:
+        return job.rules.skipped_rows is SkippedRows.ACCEPT
+    return job.outcome in IMPORTED
+
+
+def final_state(job: Job) -> State:
+    """Return the final state of a job with an outcome."""
+    return State.DONE if is_good(job) else State.FAILED

@@ -1,6 +1,8 @@
 """What a person reads about an end: what happened, and what to do now, in plain words."""
 
-from pigment_watcher.model import Outcome, Verdict
+from datetime import datetime
+
+from pigment_watcher.model import Import, Outcome, Report, Verdict
 
 LOOK_IN_PIGMENT = (
     "Open the block in Pigment and look at its Update History: each import stands there, under"
@@ -16,9 +18,57 @@ LOOK_FIRST = (
 )
 
 
-def imported() -> Verdict:
-    """Pigment said Completed."""
-    return Verdict(outcome=Outcome.IMPORTED, reason="Pigment imported the file.")
+LOOK_FOR_ROWS = (
+    "Open the block in Pigment and look at its Update History: the Import Summary of this import"
+    " says whether rows were left out."
+)
+
+
+def imported(*, is_unread: bool = False) -> Verdict:
+    """Pigment said Completed; `is_unread` tells that its report could not be had."""
+    said = "Pigment imported the file."
+    if not is_unread:
+        return Verdict(outcome=Outcome.IMPORTED, reason=said)
+    return Verdict(
+        outcome=Outcome.IMPORTED,
+        reason=f"{said} Its report could not be read, so it is not known whether rows were left"
+        " out.",
+        advice=LOOK_FOR_ROWS,
+    )
+
+
+def imported_with_skips(report: Report, *, fails: bool, may_repeat: bool) -> Verdict:
+    """Pigment said Completed, and that rows were left out."""
+    again = (
+        "Then drop the whole corrected file into the folder again: what is loaded already is"
+        " not doubled by that."
+        if may_repeat
+        else "Then drop a file with the missing rows alone into the folder: the others are loaded"
+        " already, and dropping the whole file again may load them twice."
+    )
+    counted = " This folder counts that as a failure." if fails else ""
+    return Verdict(
+        outcome=Outcome.IMPORTED_WITH_SKIPS,
+        reason=f"Pigment imported the file and left {_rows(report.skipped)} out.{counted}",
+        advice=f"Correct the causes in Pigment or in the file. {again}",
+    )
+
+
+def _rows(count: int | None) -> str:
+    if count is None:
+        return "rows"
+    return f"{count:,} row" + ("" if count == 1 else "s")
+
+
+def not_known_whether_whole() -> Verdict:
+    """Pigment said Completed, and whether rows were left out can't be found out."""
+    return Verdict(
+        outcome=Outcome.UNSURE,
+        reason="Pigment imported the file, and its report could not be had, so nobody knows"
+        " whether every row was loaded. This folder counts left out rows as a failure.",
+        advice=f"{LOOK_FOR_ROWS} If none was, nothing is left to do. Otherwise load what is"
+        " missing: dropping the whole file again may load its other rows twice.",
+    )
 
 
 def import_failed(answer: str) -> Verdict:
@@ -50,6 +100,19 @@ def refused(status: int, answer: str) -> Verdict:
 def invalid(reason: str, advice: str) -> Verdict:
     """Our own checks refused the file."""
     return Verdict(outcome=Outcome.INVALID, reason=reason, advice=advice)
+
+
+def duplicate(first: Import) -> Verdict:
+    """The same bytes were imported into this configuration before."""
+    return Verdict(
+        outcome=Outcome.INVALID,
+        reason=f"The very same content was imported before, from {first.name} on"
+        f" {moment(first.at)} (import {first.import_id}), and this folder refuses what was imported"
+        " already. Nothing was sent.",
+        advice="If the file was dropped twice, nothing is left to do. If another file was meant,"
+        " drop that one. If the same rows are to be loaded once more, ask the administrator of"
+        " this service for retry --even-if-imported.",
+    )
 
 
 def given_up(rejections: int, answer: str) -> Verdict:
@@ -93,6 +156,18 @@ def changed_while_sent() -> Verdict:
     )
 
 
+def changed_after_sent() -> Verdict:
+    """Pigment imported what was sent, and something else lies in its place."""
+    return Verdict(
+        outcome=Outcome.UNSURE,
+        reason="Pigment imported the file, and before it could be moved to done it was changed in"
+        " processing/: what lies here is not what was imported.",
+        advice="Nobody should change anything in processing/. Compare this file with what Pigment"
+        " received: open the block in Pigment and look at its Update History, where the CSV can be"
+        " downloaded. Drop this one into the folder again only if it is to be imported as well.",
+    )
+
+
 def import_lost() -> Verdict:
     """Pigment does not know its own import ID."""
     return Verdict(
@@ -113,6 +188,11 @@ def import_overdue(hours: float) -> Verdict:
     )
 
 
+def moment(seconds: float) -> str:
+    """Return a time since 1970 in the local zone, and the zone's name."""
+    return datetime.fromtimestamp(seconds).astimezone().strftime("%Y-%m-%d %H:%M:%S %Z")
+
+
 def _span(hours: float) -> str:
     count, unit = (hours, "hour") if hours >= 1 else (hours * 60, "minute")
     return f"{count:.6g} {unit}" + ("" if count == 1 else "s")
@@ -124,6 +204,17 @@ def orphan() -> Verdict:
         outcome=Outcome.UNSURE,
         reason="The file was claimed by this service, and the record of what happened to it is"
         " lost, so nobody knows whether it was imported.",
+        advice=LOOK_FIRST,
+    )
+
+
+def disowned() -> Verdict:
+    """The journal was restored while the file was on its way."""
+    return Verdict(
+        outcome=Outcome.UNSURE,
+        reason="The journal of this service was restored from an older copy, made while the file"
+        " was on its way, so nobody knows what became of it since. It may be in done/ or failed/,"
+        " or still lie in processing/ among the files of another instance.",
         advice=LOOK_FIRST,
     )
 

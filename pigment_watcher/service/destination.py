@@ -40,4 +40,5 @@ def destination(settings: Settings) -> Destination:
         key=key,
         connect=lambda: connect(settings),
         call_s=settings.connect_timeout_s + settings.answer_timeout_s + SLACK_S,
+        reports=settings.detailed_report,
     )

@@ -3,9 +3,8 @@
 import os
 from collections.abc import Collection, Iterable
 
-from pigment_watcher.intake import Intake
-from pigment_watcher.model import Condition, ConditionKind, Job, Outcome, Route, State
-from pigment_watcher.policy import lanes, transitions
+from pigment_watcher.model import Condition, ConditionKind, Job, Route, State
+from pigment_watcher.policy import lanes
 from pigment_watcher.recorder import Recorder
 from pigment_watcher.worker import Desk
 
@@ -20,6 +19,7 @@ _FOR_PEOPLE = frozenset(
         ConditionKind.ARCHIVE_STUCK,
         ConditionKind.CLAIM_STUCK,
         ConditionKind.FILE_UNREADABLE,
+        ConditionKind.FOLDER_LOST,
     }
 )
 #: These may end by themselves; they are waited for, but not for ever.
@@ -48,12 +48,12 @@ _UNDONE = frozenset(
 PATIENCE_S = 60.0
 
 
-def is_over(recorder: Recorder, desk: Desk, intake: Intake, since: float) -> bool:
+def is_over(recorder: Recorder, desk: Desk, since: float) -> bool:
     """Return whether every file of the first scan has ended, or waits for somebody.
 
     `since` is when this run began: what went on before it is no reason to be impatient.
     """
-    if intake.first_files_open or not desk.is_idle():
+    if not desk.is_idle():
         return False
     blocks = _blocks(recorder, since)
     by_lane: dict[str, list[Job]] = {}
@@ -66,9 +66,7 @@ def exit_code(recorder: Recorder, since: float) -> int:
     """Return 0 if all ended well, 1 if one failed or something still waits."""
     if recorder.journal.jobs.unfinished() or recorder.journal.conditions.all(_UNDONE):
         return 1
-    ended = {outcome for _, outcome in recorder.journal.jobs.ended(since)}
-    # What was given back was taken anew, by the rules of now.
-    return 0 if ended <= transitions.GOOD | {Outcome.RETURNED} else 1
+    return 1 if recorder.journal.jobs.has_failed(since) else 0
 
 
 def _blocks(recorder: Recorder, since: float) -> list[Condition]:

@@ -4,17 +4,20 @@ import contextlib
 import inspect
 import re
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 from pigment_watcher import __version__, errors, reasons
 from pigment_watcher.clock import Clock
-from pigment_watcher.files import claims, moves, names
+from pigment_watcher.drives import Drives
+from pigment_watcher.files import moves, names, places, reading
 from pigment_watcher.journal import Command
-from pigment_watcher.model import ConditionKind, Job, Outcome, Route, State
-from pigment_watcher.policy import lanes, transitions
+from pigment_watcher.model import ConditionKind, Fingerprint, Job, Outcome, Route, State
+from pigment_watcher.policy import lanes, transitions, verdicts
 from pigment_watcher.policy.decisions import Begin
 from pigment_watcher.recorder import Recorder
 from pigment_watcher.service.recovery import Recovery
+from pigment_watcher.worker import Desk
 
 #: An instance that did not show itself for so many seconds counts as dead.
 DEAD_AFTER_S = 900.0
@@ -34,6 +37,9 @@ class Operations:
         clock: Clock,
         claim_again: Callable[[], None],
         recovery: Recovery,
+        *,
+        drives: Drives,
+        desk: Desk,
     ) -> None:
         self._recorder = recorder
         self._journal = recorder.journal
@@ -41,6 +47,9 @@ class Operations:
         # Only the intake claims: two threads over one file would each find it gone.
         self._claim_again = claim_again
         self._recovery = recovery
+        self._drives = drives
+        # Keeps the housekeeper off a file that is put back.
+        self._desk = desk
         self._routes: dict[str, Route] = {}
 
     def set_routes(self, routes: Sequence[Route]) -> None:
@@ -70,6 +79,7 @@ class Operations:
             "pause": self._pause,
             "resume": self._resume,
             "close-orphans": self._close_orphans,
+            "accept-drive": self._accept_drive,
         }
         act = actions.get(command.name)
         if act is None:
@@ -95,15 +105,23 @@ class Operations:
                 f"job {job.id}: its route {job.route} is no longer configured; drop the file"
                 " into an inbox instead"
             )
-        maybe = job.outcome in transitions.MAYBE_IMPORTED and not route.rules.may_repeat
-        if maybe and not even_if_imported:
+        maybe = job.outcome in transitions.MAYBE_IMPORTED
+        if maybe and not route.rules.may_repeat and not even_if_imported:
             raise errors.RequestRefused(
                 f"job {job.id} ({job.name}) may have been imported: look at the block's Update"
                 " History in Pigment first; if it is not there, or a second import is"
                 " harmless, say retry --even-if-imported"
             )
-        again = self._again(job, route, asked_by)
-        (retried,) = self._journal.jobs.add([again], event="job.retried")
+        with self._desk.reserving(job.id) as free:
+            if not free:
+                raise errors.RequestRefused(
+                    f"job {job.id} ({job.name}): its file is just being removed, as it is old"
+                )
+            # Asked for on purpose, so `duplicates: refuse` is not about it.
+            again = self._again(job, route, asked_by).evolve(
+                even_if_imported=even_if_imported or maybe
+            )
+            (retried,) = self._journal.jobs.add([again], event="job.retried")
         self._claim_again()
         self._remark_reason(job, again.source, retried)
         return f"job {retried.id}: {job.name} is back at the head of its lane"
@@ -132,11 +150,17 @@ class Operations:
 
     def _again(self, job: Job, route: Route, asked_by: str) -> Job:
         """Return the new job of a failed one's file, as that lies there now."""
-        fingerprint = None if job.target is None else claims.look(job.target)
-        if job.target is None or fingerprint is None:
+        if job.removed_at is not None:
             raise errors.RequestRefused(
-                f"job {job.id}: its file is no longer at {job.target}; drop it into the inbox"
-                " instead"
+                f"job {job.id} ({job.name}): its file was removed on"
+                f" {verdicts.moment(job.removed_at)}, as keep_failed asks; drop the file into the"
+                " inbox again"
+            )
+        fingerprint = None if job.target is None else self._look(job.target)
+        if job.target is None or fingerprint is None:
+            where = "in no folder of ours" if job.target is None else f"no longer at {job.target}"
+            raise errors.RequestRefused(
+                f"job {job.id}: its file is {where}; drop it into the inbox instead"
             )
         now = self._clock.now()
         return Job(
@@ -158,14 +182,18 @@ class Operations:
             version=__version__,
         )
 
+    def _look(self, path: Path) -> Fingerprint | None:
+        """Return what a retried file is, as its drive tells it."""
+        drive = self._drives.of(path.parent)
+        found = drive.work()(partial(reading.look, path))
+        return found if found is None or drive.is_local else found.without_inode()
+
     def _remark_reason(self, job: Job, path: Path, retried: Job) -> None:
         """Say in the old reason file that the file is no longer here."""
-        reason = path.with_name(names.beside(path.name, names.REASON))
-        with contextlib.suppress(OSError):  # the file is put back, whatever the text says
-            if claims.look(reason) is None:
-                return
-            remarked = reasons.put_back(reason.read_bytes(), retried, self._clock.now())
-            moves.replace_own(reason, remarked, f"pigment-watcher-{job.id}")
+        run = self._drives.of(path.parent).work()
+        # The file is put back, whatever the text says.
+        with contextlib.suppress(OSError, errors.FolderError):
+            run(partial(_remark, path, job, retried, self._clock.now()))
 
     # ---------------------------------------------------------------- pause, resume
 
@@ -200,11 +228,12 @@ class Operations:
         if instance == own:
             raise errors.RequestRefused(f"{instance}: this is the running service itself")
         folders = {route.rules.directory for route in self._routes.values()}
-        there = [folder for folder in sorted(folders) if instance in claims.instances(folder)]
+        there = [folder for folder in sorted(folders) if instance in self._instances(folder)]
         if not there:
             raise errors.RequestRefused(f"{instance}: no inbox has files of such an instance")
         for folder in there:
-            if claims.silent_s(folder, instance, own) < DEAD_AFTER_S:
+            run = self._drives.of(folder).work()
+            if run(partial(places.silent_s, folder, instance, own)) < DEAD_AFTER_S:
                 raise errors.RequestRefused(
                     f"{instance}: a service used {folder} under this name minutes ago; stop it"
                     " first, and ask again a quarter of an hour later"
@@ -215,3 +244,23 @@ class Operations:
                 closed += self._recovery.adopt(folder, instance)
                 self._recovery.report_others(folder)
         return f"{len(closed)} file(s) of {instance} are now in failed/, as unsure"
+
+    def _instances(self, folder: Path) -> list[str]:
+        return self._drives.of(folder).work()(partial(places.instances, folder))
+
+    # ---------------------------------------------------------------- accept-drive
+
+    def _accept_drive(self, asked_by: str, route: str) -> str:  # noqa: ARG002
+        rules = self._known(route).rules
+        folders = (rules.directory, rules.done, rules.failed)
+        self._journal.identity.forget_drives(folders)
+        self._drives.forget(folders)
+        self._recovery.accept(rules.directory)
+        return f"{route}: its folders are taken as they lie now"
+
+
+def _remark(path: Path, job: Job, retried: Job, now: float) -> None:
+    reason = path.with_name(names.beside(path.name, names.REASON))
+    if reading.look(reason) is not None:
+        remarked = reasons.put_back(reason.read_bytes(), retried, now)
+        moves.replace_own(reason, remarked, f"pigment-watcher-{job.id}")

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from pigment_watcher.clock import Clock
-from pigment_watcher.model import Job, Route, State
+from pigment_watcher.model import ConditionKind, Job, Route, State
 from pigment_watcher.policy import verdicts
 from pigment_watcher.policy.decisions import Decision
 from pigment_watcher.recorder import Recorder
@@ -43,6 +43,9 @@ class Reloading:
     def try_at_once(self) -> None:
         """Let everything that waits for a better configuration be tried again now."""
         now = self._clock.now()
+        host = self._desk.destination.host
+        self._recorder.end_of_other_hosts(host)
+        self._recorder.end(ConditionKind.NO_REPORTS, host)  # found out anew, if they are wanted
         self._recorder.journal.conditions.hasten(now)
         self._recorder.journal.jobs.hasten(now)
         self._desk.wake()

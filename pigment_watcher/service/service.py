@@ -1,5 +1,6 @@
 """The service: built once, started in order, kept alive by the main thread, stopped in reverse."""
 
+import contextlib
 import os
 import random
 import threading
@@ -7,22 +8,24 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from pigment_watcher import __version__, errors, mounts
+from pigment_watcher import __version__, errors
 from pigment_watcher.clock import Clock
 from pigment_watcher.config import Settings
-from pigment_watcher.files import moves
+from pigment_watcher.drives import Drives
+from pigment_watcher.files import moves, places
 from pigment_watcher.heartbeat import Heartbeats
-from pigment_watcher.intake import Claimer, Intake
 from pigment_watcher.journal import Journal, ServiceLock
 from pigment_watcher.listeners import Chorus
 from pigment_watcher.listeners.systemd import Systemd
-from pigment_watcher.model import Listener, Watch
-from pigment_watcher.observer import Observer
+from pigment_watcher.model import ConditionKind, DetailedReport, Listener
 from pigment_watcher.recorder import Recorder
 from pigment_watcher.service import once
 from pigment_watcher.service.destination import connect, destination
+from pigment_watcher.service.housekeeping import NAME as HOUSEKEEPER
+from pigment_watcher.service.housekeeping import Housekeeper, kept
+from pigment_watcher.service.intakes import Intakes
 from pigment_watcher.service.operations import Operations
-from pigment_watcher.service.recovery import Recovery, begin_instance, mark_folder
+from pigment_watcher.service.recovery import Recovery, begin_instance
 from pigment_watcher.service.reloading import Reloading
 from pigment_watcher.service.signals import Signals, Wake
 from pigment_watcher.service.status import sentence
@@ -31,12 +34,10 @@ from pigment_watcher.worker import Desk, Office, Worker
 
 #: Seconds between two rounds of the main thread, and of its slower duties.
 TICK_S = 1.0
-OBSERVER_CHECK_S = 5.0
+DRIVES_CHECK_S = 5.0
 HOUSEKEEPING_S = 3600.0
 #: Seconds that threads get to end once their calls are cut.
 AFTER_CUT_S = 10.0
-#: Seconds that a reload waits for the intake to finish its round.
-ROUTES_TAKEN_S = 30.0
 #: How long what limits count is kept, whatever the limits say.
 CALLS_KEPT_S = 2 * 3600.0
 
@@ -69,9 +70,6 @@ class Service:
         #: Whether files of changed routes may still have to go back.
         self._is_returning = False
         self._said = ""
-        # Of what lasts, only the begin is told.
-        self._is_busy = False
-        self._is_deaf = False
         self._reload_again = False
 
     # ---------------------------------------------------------------- life
@@ -97,34 +95,44 @@ class Service:
         settings, clock = self._settings, self._clock
         connect(settings).close()  # a certificate bundle that can't be used is said here
         self._journal = Journal.open(settings.state_directory)
-        folders = _folders(settings)
-        instance = begin_instance(self._journal, folders)
+        self._drives = _drives(self._journal)
+        instance = begin_instance(self._journal, _folders(settings), self._drives)
         recorder = self._recorder = Recorder(self._journal, self._listener, clock)
         recorder.set_routes(settings.routes)
         desk = self._desk = Desk(
             self._journal, clock, destination(settings), workers=settings.workers
         )
-        claimer = Claimer(recorder, clock, instance, desk.wake)
-        self._intake = Intake(
-            "intake",
+        self._recovery = Recovery(recorder, clock, settings.routes, settings.host, self._drives)
+        self._intakes = Intakes(
             recorder=recorder,
             clock=clock,
             heartbeats=self._heartbeats,
-            claimer=claimer,
+            drives=self._drives,
+            instance=instance,
+            adopt=self._recovery.take_possession,
+            claimed=desk.wake,
             scanned=lambda: self._signals.wake(Wake.NEWS),
+            start=self._spawn,
             note_first=self._run_once,
         )
-        self._observer = Observer(self._intake.look)
-        self._recovery = Recovery(recorder, clock, settings.routes, settings.host)
-        self._operations = Operations(recorder, clock, self._intake.claim_again, self._recovery)
+        self._operations = Operations(
+            recorder,
+            clock,
+            self._intakes.claim_again,
+            self._recovery,
+            drives=self._drives,
+            desk=desk,
+        )
+        self._housekeeper = Housekeeper(recorder, clock, self._heartbeats, self._drives, desk)
         self._reloading = Reloading(recorder, clock, desk)
         self._office = Office(
             desk=desk,
             recorder=recorder,
             clock=clock,
             heartbeats=self._heartbeats,
+            drives=self._drives,
             instance=instance,
-            left_queue=self._intake.left_queue,
+            left_queue=self._intakes.left_queue,
             give_up=self._give_up,
         )
 
@@ -138,17 +146,18 @@ class Service:
         for remark in settings.remarks:
             self._recorder.announce("config.remark", "warning", detail=remark)
         self._recovery.run()
+        if settings.detailed_report is not DetailedReport.AUTO:
+            self._recorder.end(ConditionKind.NO_REPORTS, settings.host)
         self._reloading.return_changed(settings.routes)
-        for folder in _folders(settings):
-            self._adopt_folder(folder)
         self._operations.set_routes(settings.routes)
-        self._intake.set_routes(settings.routes)
-        # The observer before the first scan: what comes in between is seen by one of them.
-        self._observer.watch(_event_folders(settings))
-        self._spawn("intake", self._intake.run)
+        self._intakes.place(settings.routes)
+        # What was asked for meanwhile comes first: a paused route must not push what waits.
+        self._operations.answer_all()
         for number in range(1, settings.workers + 1):
             name = f"worker-{number}"
             self._spawn(name, Worker(self._office, name).run)
+        self._housekeeper.set_routes(settings.routes)
+        self._spawn(HOUSEKEEPER, self._housekeeper.run)
 
     def _attend(self) -> None:
         """Wait for signals and keep an eye on everything, until it is time to stop."""
@@ -174,15 +183,17 @@ class Service:
 
     def _stop_threads(self) -> None:
         self._recorder.announce("service.stopping")
-        self._observer.stop()  # no more hints
-        self._intake.stop()  # no more claims
+        self._housekeeper.stop()  # nothing old is removed any more
+        self._intakes.stop()  # no more hints, no more claims
         self._desk.stop()  # no more steps; those under way go on
         deadline = self._clock.monotonic() + self._settings.stop_grace_s
         if not self._join(deadline):
+            self._drives.give_up()  # what hangs is not waited for
             self._desk.abort()  # a cut push ends as its route says for a lost answer
         if not self._join(self._clock.monotonic() + AFTER_CUT_S):
             self._give_up.set()  # what can't be stored now is found out by the next start
             self._join(self._clock.monotonic() + AFTER_CUT_S)
+        self._drives.close()  # nobody needs a helper any more
         self._recorder.announce("service.stopped")
 
     # ---------------------------------------------------------------- the main thread's duties
@@ -190,39 +201,38 @@ class Service:
     def _tick(self) -> bool:
         """Do what is due, and return whether a run over the first files is over."""
         is_over = False
-        try:
+        # The recorder tells of it; what is due is done at the next tick.
+        with contextlib.suppress(errors.JournalBusy):
+            self._recorder.look_after_journal()
             if self._operations.answer_all():
                 self._desk.wake()  # it may have freed a lane, or ended a file
             if self._is_returning:
                 self._is_returning = not self._reloading.return_changed(self._settings.routes)
-            if self._is_due("observer", OBSERVER_CHECK_S):
-                self._check_observer()
+            if self._is_due("drives", DRIVES_CHECK_S):
+                self._look_after_drives()
             if self._is_due("housekeeping", HOUSEKEEPING_S):
                 self._keep_house()
             self._tell_systemd()
             is_over = self._run_once and self._is_over()
-            self._is_busy = False
-        except errors.JournalBusy as error:
-            if not self._is_busy:
-                self._recorder.announce("journal.busy", "warning", detail=str(error))
-            self._is_busy = True
         if not self._heartbeats.broken():
             self._systemd.ping()
         return is_over
 
     def _is_over(self) -> bool:
-        return once.is_over(self._recorder, self._desk, self._intake, self._started_at)
+        if self._intakes.first_files_open:
+            return False
+        return once.is_over(self._recorder, self._desk, self._started_at)
 
-    def _check_observer(self) -> None:
-        hears = self._observer.check()
-        if not hears and not self._is_deaf:
-            self._recorder.announce("observer.rebuilt", "warning")
-        self._is_deaf = not hears
+    def _look_after_drives(self) -> None:
+        """Give folders to the intakes of their drives anew, if something was mounted meanwhile."""
+        if self._drives.refresh():
+            self._intakes.place(self._settings.routes)
+            self._intakes.look()
 
     def _tell_systemd(self) -> None:
         said = sentence(self._journal, self._settings.routes, self._heartbeats.broken())
         if not self._is_ready:
-            if not self._intake.first_scan_over.is_set():
+            if not self._intakes.first_scan_over:
                 return
             self._is_ready = True
             self._systemd.ready(said)
@@ -241,8 +251,7 @@ class Service:
             self._take_over(settings)
         except errors.ConfigError as error:
             self._recorder.announce("service.reload_failed", "error", problems=error.problems)
-        except errors.JournalBusy as error:
-            self._recorder.announce("journal.busy", "warning", detail=str(error))
+        except errors.JournalBusy:
             self._reload_again = True
         if self._is_ready:
             self._systemd.ready(self._said)
@@ -254,38 +263,24 @@ class Service:
         ]
         if changed:
             self._recorder.announce("service.restart_needed", "warning", settings=changed)
-        for folder in set(_folders(settings)) - set(_folders(self._settings)):
-            self._adopt_folder(folder)
         self._settings = settings
         self._recorder.set_routes(settings.routes)
         self._recovery.set_routes(settings.routes)
         self._operations.set_routes(settings.routes)
+        self._housekeeper.set_routes(settings.routes)
         self._desk.redirect(destination(settings))
-        self._observer.watch(_event_folders(settings))
         # First the intake: what is put back must not be claimed again by the old rules.
-        self._intake.set_routes(settings.routes)
-        self._intake.wait_for_routes(ROUTES_TAKEN_S)
+        self._intakes.place(settings.routes)
         self._is_returning = not self._reloading.return_changed(settings.routes)
         self._reloading.try_at_once()
         self._recorder.announce("service.reloaded", routes=len(settings.routes))
-
-    def _adopt_folder(self, folder: Path) -> None:
-        """Mark a folder as ours; one that can't be used now is reported by its scan."""
-        try:
-            mark_folder(folder, self._journal)
-            self._recovery.look_for_orphans(folder)
-            mount = mounts.of(folder)
-        except (errors.FolderError, OSError) as error:
-            self._recorder.announce("folder.not_marked", "debug", detail=str(error))
-        else:
-            self._journal.identity.remember_folders([(folder, mount.kind, mount.source)])
 
     def _keep_house(self) -> None:
         now = self._clock.now()
         self._journal.calls.forget(now - CALLS_KEPT_S - self._settings.push_limit.per_s)
         before = now - self._settings.keep_history_s
         self._journal.commands.prune(before)
-        if self._journal.jobs.prune(before):
+        if self._journal.jobs.prune(before, kept(self._settings.routes)):
             self._next["housekeeping"] = 0.0  # there may be more: go on at the next tick
 
     def _exit_code(self) -> int:
@@ -325,15 +320,20 @@ class Service:
 
 
 def _make_state_directory(directory: Path) -> None:
-    """Make the state directory, for us alone."""
+    """Make the state directory, for us alone; a power cut must not take the journal with it."""
     with moves.translated(directory):
-        moves.make_folder(directory.parent)
-        directory.mkdir(mode=0o700, exist_ok=True)
+        moves.make_folder(directory, mode=0o700)
 
 
 def _folders(settings: Settings) -> list[Path]:
     return sorted({route.rules.directory for route in settings.routes})
 
 
-def _event_folders(settings: Settings) -> set[Path]:
-    return {route.rules.directory for route in settings.routes if route.watch is not Watch.POLLING}
+def _drives(journal: Journal) -> Drives:
+    """Return the drives as the journal knows them."""
+    identity = journal.identity
+    return Drives(
+        identity.known_drives(),
+        identity.remember_drives,
+        home=lambda folder: places.home(folder, identity.instance),
+    )

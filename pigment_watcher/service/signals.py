@@ -18,6 +18,10 @@ class Wake(enum.Enum):
     NEWS = "news"
 
 
+#: Whoever opens a file for writing while we ask who has it open makes the kernel send this; left
+#: alone it would end us.
+_IGNORED = (signal.SIGIO,)
+
 _MEANING = {
     signal.SIGTERM: Wake.STOP,
     signal.SIGINT: Wake.STOP,
@@ -34,10 +38,13 @@ class Signals:
     def __init__(self) -> None:
         self._woken: queue.SimpleQueue[Wake] = queue.SimpleQueue()
         self._before: dict[signal.Signals, Any] = {}
+        self._is_asked = False
 
     def __enter__(self) -> Self:
         for number in _MEANING:
             self._before[number] = signal.signal(number, self._handle)
+        for number in _IGNORED:
+            self._before[number] = signal.signal(number, signal.SIG_IGN)
         return self
 
     def __exit__(
@@ -46,7 +53,8 @@ class Signals:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._restore(self._before.keys())
+        for number in self._before:
+            self._restore(number)
 
     def wake(self, why: Wake) -> None:
         """Wake the main thread; called by any thread."""
@@ -60,11 +68,15 @@ class Signals:
             return None
 
     def _handle(self, number: int, _frame: FrameType | None) -> None:
-        why = _MEANING[signal.Signals(number)]
-        if why is Wake.STOP:
-            self._restore([signal.SIGTERM, signal.SIGINT])
+        caught = signal.Signals(number)
+        why = _MEANING[caught]
+        if why is Wake.STOP and self._is_asked:
+            # Not left to Python after the first one: a second one that has come already would then
+            # be dropped, with a traceback.
+            self._restore(caught)
+            signal.raise_signal(caught)
+        self._is_asked |= why is Wake.STOP
         self._woken.put(why)
 
-    def _restore(self, numbers: Any) -> None:
-        for number in numbers:
-            signal.signal(number, self._before[number])
+    def _restore(self, number: signal.Signals) -> None:
+        signal.signal(number, self._before[number])

@@ -4,6 +4,8 @@ import logging
 import threading
 from collections.abc import Callable
 
+from pigment_watcher import errors
+
 _log = logging.getLogger(__name__)
 
 
@@ -34,6 +36,14 @@ class Supervised:
         try:
             self._work()
         except Exception as error:  # noqa: BLE001  # the main thread stops the service, non-zero
-            _log.error("thread.died", exc_info=True, extra={"thread_name": self.name})
+            self._tell(error)
             self.error = error
             self._died()
+
+    def _tell(self, error: Exception) -> None:
+        said: dict[str, object] = {"thread_name": self.name}
+        # What somebody can act on is said in words; anything else is a bug.
+        is_bug = not isinstance(error, errors.OperatorError)
+        if not is_bug:
+            said["detail"] = str(error)
+        _log.error("thread.died", exc_info=is_bug, extra=said)

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 from pigment_watcher import errors
-from pigment_watcher.simulator import answers
+from pigment_watcher.simulator import answers, reports
 from pigment_watcher.simulator.answers import Answer
 from pigment_watcher.simulator.received import NIL_UUID, Body, Received, Target
+from pigment_watcher.simulator.reports import Skip
 
 ImportState = Literal["InProgress", "Completed", "Failed"]
 
@@ -25,7 +26,10 @@ _STATUS_WISH = re.compile(rb"SIMULATE-([45][0-9]{2})")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rules:
-    """How the stand-in is set up; limits are (requests, seconds), `configurations` None: all."""
+    """How the stand-in is set up; limits are (requests, seconds), `configurations` None: all.
+
+    Without `has_v1` nothing is known under /api/v1/.
+    """
 
     keys: Collection[str]
     configurations: Collection[str] | None = None
@@ -33,6 +37,7 @@ class Rules:
     request_limit: tuple[int, float] | None = None
     push_limit: tuple[int, float] | None = None
     max_bytes: int | None = None
+    has_v1: bool = True
 
     def accepts(self, key: str) -> bool:
         """Whether a key opens the door: known, and not of the format with dashes."""
@@ -56,7 +61,8 @@ class Import:
     completes: float
     ends_as: ImportState
     rows: int = 0
-    skipped: int = 0
+    skips: tuple[Skip, ...] = ()
+    created_items: int = 0
 
     def at(self, now: float) -> "Import":
         """Return it as it stands at a time."""
@@ -89,6 +95,12 @@ class Backend:
         self._imports: dict[str, Import] = {}
         self._requests = Window(rules.request_limit) if rules.request_limit else None
         self._pushes: dict[str, Window] = {}
+        #: What is reported of every import, in a list of its own; empty: what its file asks for.
+        self._reports: list[object] = []
+
+    def tell(self, report: object) -> None:
+        """Report this of every import, whatever it is."""
+        self._reports = [report]
 
     def imports(self, now: float) -> list[Import]:
         """Return all imports as they stand, in the order of their begin."""
@@ -109,7 +121,9 @@ class Backend:
 
     def answer(self, received: Received, now: float) -> Answer:
         """Decide about a request, and start the import if it is a good push."""
-        if refusal := self._over_request_limit(now) or self._wrong_key(received):
+        if refusal := (
+            self._over_request_limit(now) or self._no_v1(received) or self._wrong_key(received)
+        ):
             return refusal
         match received.target.kind:
             case "push":
@@ -125,6 +139,11 @@ class Backend:
         if self._requests is None or self._requests.lets_pass(now):
             return None
         return answers.text(429, "Too many requests. Please try again later.")
+
+    def _no_v1(self, received: Received) -> Answer | None:
+        if self.rules.has_v1 or not received.target.v1:
+            return None
+        return answers.text(404, "Not found")
 
     def _wrong_key(self, received: Received) -> Answer | None:
         if self.rules.accepts(received.key):
@@ -182,7 +201,8 @@ class Backend:
             completes=now + import_s,
             ends_as="Failed" if b"SIMULATE-FAIL" in head else "Completed",
             rows=received.body.rows,
-            skipped=head.count(b"SIMULATE-SKIP"),
+            skips=reports.skips(head),
+            created_items=reports.created(head),
         )
         self._imports[started.id] = started
         # JSON under this very name: clients must not trust it.
@@ -202,8 +222,15 @@ class Backend:
         one = one.at(now)
         told = _status_v1(one) if target.v1 else _status_of_article(one)
         if target.v1 and target.with_report:
-            told["detailedReport"] = _report(one) if one.state == "Completed" else None
+            told["detailedReport"] = self._report(one)
         return answers.document(200, told)
+
+    def _report(self, one: Import) -> object:
+        if one.state != "Completed":
+            return None
+        if self._reports:
+            return self._reports[0]
+        return reports.report(one.configuration_id, one.rows, one.skips, one.created_items)
 
 
 def _wished_by_content(body: Body) -> Answer | None:
@@ -230,29 +257,6 @@ def _status_v1(one: Import) -> dict[str, object]:
     failure = {"name": "SimulatedFailure", "description": "The file says SIMULATE-FAIL."}
     told = {"completedAt": None, **_status_of_article(one)}
     return told | {"errorsDetails": [failure] if one.state == "Failed" else []}
-
-
-def _report(one: Import) -> dict[str, object]:
-    inserted = max(one.rows - one.skipped, 0)
-    counts = {"insertedCount": inserted, "updatedCount": 0, "deletedCount": 0}
-    skips = {
-        "count": one.skipped,
-        "reason": "MissingModalitySkippedDataRow",
-        "sourceColumnName": None,
-        "samples": ["SIMULATE-SKIP"],
-    }
-    block = {
-        "blockId": one.configuration_id,
-        "scenarioId": None,
-        **counts,
-        "skippedData": [skips] if one.skipped else [],
-    }
-    return {
-        "blockType": "Metric",
-        "summary": counts | {"skippedCount": one.skipped},
-        "impactedBlocks": [block],
-        "autoCreatedDimensionModalities": [],
-    }
 
 
 def _timestamp(seconds: float) -> str:

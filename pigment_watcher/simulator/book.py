@@ -44,6 +44,11 @@ class Book:
             self._backend.finish(import_id, state=state, now=time.time())
             self.changed.notify_all()
 
+    def tell(self, report: object) -> None:
+        """Report this of every import."""
+        with self.changed:
+            self._backend.tell(report)
+
     def script(self, faults: Iterable[Fault]) -> None:
         """Append faults."""
         with self.changed:

@@ -6,7 +6,7 @@ from typing import Any, Literal, Self, TypedDict, Unpack, get_args
 
 from pigment_watcher.simulator.received import Target
 
-On = Literal["push", "status", "probe", "any"]
+On = Literal["push", "status", "report", "probe", "any"]
 
 Action = Literal[
     "reset_at_once",  # at the request line, before the headers are read
@@ -113,7 +113,8 @@ class Fault:
 
     def concerns(self, target: Target) -> bool:
         """Whether it is for such a request, as far as its request line tells."""
-        if target.is_own or self.on not in (target.kind, "any"):
+        kinds = {target.kind, "any"} | ({"report"} if target.with_report else set())
+        if target.is_own or self.on not in kinds:
             return False
         wanted = self.configuration_id
         return wanted is None or wanted.lower() == target.configuration_id

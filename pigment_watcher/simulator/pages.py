@@ -23,7 +23,8 @@ It takes pushes and answers status calls as Pigment would, and imports nothing.
 
 What a file holds decides how its import goes:
   SIMULATE-FAIL    it fails
-  SIMULATE-SKIP    a row with these words is skipped
+  SIMULATE-SKIP    a value with these words is skipped; SIMULATE-SKIP-ParsingError: why
+  SIMULATE-CREATE  a value with these words counts as an item that was created
   SIMULATE-SLOW    it takes five times longer
   SIMULATE-503     the push is answered 503; the same with 400 to 599
 """

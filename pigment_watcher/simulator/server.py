@@ -28,6 +28,9 @@ _DRIP_S = 0.01
 #: Seconds for which a body of unknown length is read and dropped, so that its answer arrives.
 _LINGER_S = 2.0
 
+#: Seconds within which a stop lets the last answers be written.
+_LAST_ANSWERS_S = 1.0
+
 #: How often the accepting thread looks whether it shall stop, in seconds.
 _ACCEPT_POLL_S = 0.02
 
@@ -67,16 +70,21 @@ class Server(socketserver.TCPServer):
         thread.start()
 
     def close(self) -> None:
-        """Accept no more, break the open connections, and wait for their threads."""
+        """Accept no more, give the answers that were kept back, and break the connections."""
         self.stopping.set()
         self.shutdown()
         self._acceptor.join()
         self.server_close()
         with self._lock:
             open_connections = list(self._open.items())
-        for thread, connection in open_connections:
-            with contextlib.suppress(OSError):
-                connection.shutdown(socket.SHUT_RDWR)
+        deadline = time.monotonic() + _LAST_ANSWERS_S
+        for how in (socket.SHUT_RD, socket.SHUT_RDWR):
+            for _, connection in open_connections:
+                with contextlib.suppress(OSError):
+                    connection.shutdown(how)
+            for thread, _ in open_connections:
+                thread.join(max(0.0, deadline - time.monotonic()))
+        for thread, _ in open_connections:
             thread.join()
 
     def _converse(self, request: socket.socket, client_address: Any) -> None:

@@ -23,7 +23,8 @@ class Simulator:
 
     `configurations` None: every UUID but the nil one is known. `import_s` is how long an import
     takes, infinity: until `finish`. The limits are (requests, seconds): of all calls together,
-    and of the pushes of a configuration. `log` is given a line for each request, from any thread.
+    and of the pushes of a configuration. Without `has_v1` there is no status with reports. `log` is
+    given a line for each request, from any thread.
     """
 
     def __init__(
@@ -37,6 +38,7 @@ class Simulator:
         request_limit: tuple[int, float] | None = None,
         push_limit: tuple[int, float] | None = None,
         max_bytes: int | None = None,
+        has_v1: bool = True,
         log: Callable[[str], None] | None = None,
     ) -> None:
         rules = Rules(
@@ -46,6 +48,7 @@ class Simulator:
             request_limit=request_limit,
             push_limit=push_limit,
             max_bytes=max_bytes,
+            has_v1=has_v1,
         )
         self._book = Book(rules, log)
         self._host = host
@@ -85,7 +88,7 @@ class Simulator:
         self._port = self._server.port
 
     def stop(self) -> None:
-        """Break all connections and listen no more."""
+        """Give the answers that are kept back, break all connections and listen no more."""
         if self._server is not None:
             self._server.close()
             self._server = None
@@ -105,6 +108,10 @@ class Simulator:
     def script(self, *faults: Fault) -> None:
         """Let these things go wrong next, each with the first request that matches it."""
         self._book.script(faults)
+
+    def tell(self, report: object) -> None:
+        """Report this of every import that is completed, whatever it is, until a reset."""
+        self._book.tell(report)
 
     def finish(self, import_id: str, state: ImportState = "Completed") -> None:
         """End an import now; raises RequestRefused if it is not in progress."""

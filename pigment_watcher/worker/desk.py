@@ -9,10 +9,14 @@ from dataclasses import dataclass
 from pigment_watcher import errors
 from pigment_watcher.clock import Clock
 from pigment_watcher.journal import Journal, Limits, Work
+from pigment_watcher.model import DetailedReport
 from pigment_watcher.pigment import Client
+from pigment_watcher.policy import budget
 
 #: The longest sleep: wake-ups are hints, and one may be missed.
 LONGEST_SLEEP_S = 5.0
+#: For so many seconds what a request is worth stays as it was found.
+PRICE_KEPT_S = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +29,7 @@ class Destination:
     key: Callable[[str], str]
     connect: Callable[[], Client]
     call_s: float
+    reports: DetailedReport = DetailedReport.AUTO
 
     @property
     def host(self) -> str:
@@ -47,7 +52,13 @@ class Desk:
         self._destination = destination
         self._hands: dict[int, str] = {}
         self._probing: set[str] = set()
+        #: Requests that were handed out and are not counted yet.
+        self._reserved: list[Work] = []
         self._clients: set[Client] = set()
+        #: Whether nothing could be stored when somebody tried last.
+        self._is_stuck = False
+        #: What a request is worth, and when that was found.
+        self._price_s, self._priced_at = budget.CHEAP_S, -math.inf
         #: When the first of the sleeping workers wakes by itself.
         self._alarm = math.inf
         self._stopping = False
@@ -86,7 +97,16 @@ class Desk:
                 self._hands.pop(work.job.id, None)
             if work.condition is not None:
                 self._probing.discard(work.condition.subject)
+            self._free(work)
             self._changed.notify()
+
+    def counted(self, work: Work) -> None:
+        """Say that the request of something that was handed out is stored.
+
+        Never called within a transaction: whoever looks for work waits for that, holding this desk.
+        """
+        with self._changed:
+            self._free(work)
 
     @contextlib.contextmanager
     def reserving(self, job_id: int) -> Iterator[bool]:
@@ -113,6 +133,23 @@ class Desk:
         with self._changed:
             return not self._hands and not self._probing
 
+    def stuck(self) -> None:
+        """Say that the journal can't be written: nothing is begun whose intent can't be stored."""
+        with self._changed:
+            self._is_stuck = True
+
+    def price(self) -> float:
+        """Return what a request is worth now, in seconds. Raises JournalError."""
+        now = self._clock.monotonic()
+        with self._changed:
+            limits = self._destination.limits
+            if now - self._priced_at < PRICE_KEPT_S:
+                return self._price_s
+        price_s = self._journal.agenda.price(self._clock.now(), limits)
+        with self._changed:
+            self._price_s, self._priced_at = price_s, now
+        return price_s
+
     def stop(self) -> None:
         """Hand out nothing more."""
         with self._changed:
@@ -138,21 +175,33 @@ class Desk:
 
     def _next(self) -> Work | float | None:
         pushing = sum(1 for step in self._hands.values() if step == "push")
-        with contextlib.suppress(errors.JournalBusy):  # then as if nothing were due
+        try:
+            if self._is_stuck:
+                self._journal.identity.note_trial(self._clock.now())
+                self._is_stuck = False
             return self._journal.agenda.next(
                 self._clock.now(),
                 self._destination.limits,
                 in_hands=self._hands.keys(),
                 probing=self._probing,
                 may_push=pushing < self._pushes_at_most,
+                reserved=len(self._reserved),
             )
-        return None
+        except errors.JournalBusy:
+            return None  # as if nothing were due
 
     def _hold(self, work: Work) -> None:
         if work.job is not None:
             self._hands[work.job.id] = work.step
         if work.condition is not None:
             self._probing.add(work.condition.subject)
+        if work.is_request:
+            self._reserved.append(work)
+
+    def _free(self, work: Work) -> None:
+        """Forget that a request is reserved: it is counted, or was not made."""
+        if work in self._reserved:
+            self._reserved.remove(work)
 
     def _sleep(self, due_at: float | None) -> None:
         """Sleep until something may be due; one worker keeps the time for all."""

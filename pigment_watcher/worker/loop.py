@@ -1,27 +1,45 @@
 """One worker: a thread that does one deed at a time."""
 
+import contextlib
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 from typing import Any, TypeVar
 
 from pigment_watcher import errors
 from pigment_watcher.clock import Clock
+from pigment_watcher.drives import Drives
+from pigment_watcher.files import places
 from pigment_watcher.heartbeat import Heartbeats
 from pigment_watcher.journal import Work
 from pigment_watcher.model import (
+    Accepted,
+    Asking,
     Condition,
     ConditionKind,
+    Duplicates,
     Fingerprint,
     Job,
     JobEvent,
-    Outcome,
     State,
+    Verdict,
 )
 from pigment_watcher.pigment import Client
-from pigment_watcher.policy import delays, polls, probes, pushes, transitions
+from pigment_watcher.policy import (
+    delays,
+    manners,
+    polls,
+    probes,
+    pushes,
+    reports,
+    transitions,
+    verdicts,
+)
 from pigment_watcher.policy.decisions import Begin, Decision, Surroundings, ended, replaced
 from pigment_watcher.recorder import Recorder
+from pigment_watcher.running import CALL_S, Run
 from pigment_watcher.steps import archive, poll, push
 from pigment_watcher.worker.desk import Desk, Destination
 
@@ -42,6 +60,7 @@ class Office:
     recorder: Recorder
     clock: Clock
     heartbeats: Heartbeats
+    drives: Drives
     instance: str
     left_queue: Callable[[str], None]
     #: Set when what is not stored by now stays so: the next start finds out.
@@ -60,18 +79,20 @@ class Worker:
         self._destination: Destination | None = None
 
     def run(self) -> None:
-        """Work until the desk says stop. Raises what only a restart can mend."""
+        """Work until the desk says stop. Raises what only a restart can mend.
+
+        What was in hand then stays so: nobody takes it before the next start has looked.
+        """
         desk = self._office.desk
         try:
             while (work := desk.take(self._beat)) is not None:
                 try:
                     self.do(work)
-                except errors.JournalBusy as error:
+                except errors.JournalBusy:
                     # Nothing was stored and nothing half done: the job comes up again.
-                    self._recorder.announce("journal.busy", "warning", detail=str(error))
+                    desk.stuck()
                     self._clock.wait(self._office.give_up, STORE_AGAIN_S)
-                finally:
-                    desk.put_back(work)
+                desk.put_back(work)
         finally:
             self._hang_up()
             self._office.heartbeats.retire(self.name)
@@ -84,68 +105,116 @@ class Worker:
             case Work(step="push", job=Job() as job):
                 self._push(job, work)
             case Work(step="poll", job=Job() as job):
-                self._poll(job)
+                self._poll(job, work)
             case Work(step="probe", condition=Condition() as condition):
-                self._probe(condition)
+                self._probe(condition, work)
 
     # ---------------------------------------------------------------- the four deeds
 
     def _push(self, job: Job, work: Work) -> None:
         if job.forbidden:
-            self._give_back(work)
             self._conclude(job, pushes.refused_after_probe(job, self._surroundings(job)))
             return
         client, destination = self._connected()
         self._beat(destination.call_s)
         key = destination.key(job.rules.key)
         if not key:
-            self._give_back(work)
             self._conclude(job, pushes.after_push(job, _no_key(), self._surroundings(job)))
             return
-        intent = _Intent(self._recorder, self._clock, job)
+        drive = self._office.drives.of(job.rules.directory)
+        instance = self._office.instance
+        run = drive.work() if drive.is_local else self._patient(drive.work())
+        intent = _Intent(
+            self._recorder,
+            self._clock,
+            job,
+            count=partial(self._recorder.journal.calls.book, destination.host, work.lane),
+            counted=partial(self._office.desk.counted, work),
+            note=partial(_note, run, places.place(job.rules.directory, instance, job.id)),
+        )
         sending = push.Sending(
             client=client,
             api_key=key,
             before_body=intent.store,
             progress=lambda _: self._beat(destination.call_s),
+            judge=self._judge(job),
         )
         try:
-            result = push.push(job, self._office.instance, sending)
+            result = push.push(job, instance, sending, run, exclusive=drive.is_local)
         except errors.FolderError as error:
-            self._unreadable(job, error, work)
+            self._unreadable(job, error)
+            return
+        except _NotNow:
             return
         if isinstance(result, push.Pushed):
-            around = self._patiently(lambda: self._surroundings(job))
+            around = self._patiently(lambda: self._surroundings(job, result.answer))
             decision = pushes.after_push(intent.job, result.answer, around, changed=result.changed)
             self._conclude(intent.job, decision)
         else:
-            self._not_pushed(job, result, work)
+            self._not_pushed(job, result)
 
-    def _not_pushed(self, job: Job, result: push.Invalid | push.NotReady, work: Work) -> None:
+    def _judge(self, job: Job) -> Callable[[str], Verdict | None] | None:
+        """Return what refuses bytes that were imported before, if that is wanted."""
+        if job.rules.duplicates is Duplicates.ACCEPT or job.even_if_imported:
+            return None
+
+        def judge(sha256: str) -> Verdict | None:
+            journal = self._recorder.journal
+            first = journal.imports.first(job.configuration_id, sha256)
+            if first is not None:
+                return verdicts.duplicate(first)
+            # Reading a long file takes its time: pushes may have been stopped meanwhile.
+            if not journal.agenda.may_push(job, self._clock.now()):
+                raise _NotNow
+            return None
+
+        return judge
+
+    def _not_pushed(self, job: Job, result: push.Invalid | push.NotReady) -> None:
         """Conclude what the file itself was reason for; nothing was asked of the destination."""
         around = self._surroundings(job)
         match result:
             case push.Invalid(verdict):
-                self._give_back(work)
                 self._conclude(job, ended(verdict, around))
             case push.NotReady(errors.FileUnreadable() as problem, Fingerprint()):
-                self._unreadable(job, problem, work)
+                self._unreadable(job, problem)
             case push.NotReady(problem, found):
-                self._give_back(work)
-                self._conclude(job, pushes.after_look(job, found, str(problem), around.now))
+                is_local = self._office.drives.of(job.rules.directory).is_local
+                quiet_s = manners.quiet(job.rules, is_local=is_local)
+                self._conclude(
+                    job,
+                    pushes.after_look(found, str(problem), around.now, quiet_s=quiet_s),
+                )
 
-    def _poll(self, job: Job) -> None:
+    def _poll(self, job: Job, work: Work) -> None:
         client, destination = self._connected()
         self._beat(destination.call_s)
         key = destination.key(job.rules.key)
-        answer = poll.poll(client, job.import_id or "", key) if key else _no_key()
-        self._conclude(job, polls.after_poll(job, answer, self._surroundings(job)))
+        if not key:
+            self._conclude(job, polls.after_poll(job, _no_key(), self._surroundings(job)))
+            return
+        asking = self._asking(job, destination)
+        self._count(work, destination)
+        answer = poll.poll(client, job.import_id or "", key, asking)
+        self._conclude(job, polls.after_poll(job, answer, self._surroundings(job), asking))
 
-    def _probe(self, condition: Condition) -> None:
+    def _asking(self, job: Job, destination: Destination) -> Asking:
+        """Return by which call to ask; whether a host has reports one import finds out for all."""
+        conditions, now = self._recorder.journal.conditions, self._clock.now()
+        none = conditions.get(ConditionKind.NO_REPORTS, destination.host)
+        without = reports.is_known_without(none, now)
+        asking = reports.asking(job, destination.reports, without_reports=without)
+        if none is not None and asking is Asking.REPORT:
+            conditions.postpone(none, now + reports.TRIED_BY_ONE_S)
+        return asking
+
+    def _probe(self, condition: Condition, work: Work) -> None:
         client, destination = self._connected()
         self._beat(destination.call_s)
         name = self._probe_key(condition, destination)
         key = destination.key(name)
+        if key:
+            self._count(work, destination)
         answer = poll.probe(client, key) if key else _no_key()
         decision = probes.after_probe(
             condition.kind, condition.attempts, name, answer, self._bare_surroundings()
@@ -154,23 +223,35 @@ class Worker:
 
     def _archive(self, job: Job) -> None:
         """Move a file to where it ended; a name that was taken meanwhile gives way to another."""
-        self._beat(MOVE_S + job.fingerprint.size / SLOWEST_COPY)
-        folder = ""
+        within_s = MOVE_S + job.fingerprint.size / SLOWEST_COPY
+        self._beat(2 * within_s)
+        folder = archive.folder(job)
         try:
             while True:
                 job = self._planned(job)
-                folder = str(job.target.parent) if job.target else ""
+                move = partial(archive.archive, job, self._office.instance)
                 try:
-                    remark = archive.archive(job, self._office.instance)
+                    remark = self._mover(job, folder)(move, within_s)
                     break
                 except errors.NameTaken:
                     job = self._move(job, target=None)
+                except errors.FileChanged:
+                    job, folder = self._not_as_sent(job)
         except errors.FolderError as error:
-            self._archive_later(job, error)
+            self._archive_later(job, folder, error)
             return
-        state = transitions.final_state(job.outcome or Outcome.FAILED)
+        state = transitions.final_state(job)
         self._patiently(lambda: self._recorder.finish(job, state, remark))
-        self._patiently(lambda: self._recorder.end(ConditionKind.ARCHIVE_STUCK, folder))
+        self._patiently(lambda: self._recorder.end(ConditionKind.ARCHIVE_STUCK, str(folder)))
+
+    def _not_as_sent(self, job: Job) -> tuple[Job, Path]:
+        """Decide anew about an imported file that was changed since; return where it goes now."""
+        decision = ended(verdicts.changed_after_sent(), self._surroundings(job))
+        changes = {"target": None}
+        job = self._patiently(
+            lambda: self._recorder.decide(job, replaced(decision, changes=changes))
+        )
+        return job, archive.folder(job)
 
     # ---------------------------------------------------------------- storing
 
@@ -179,8 +260,7 @@ class Worker:
         if decision.state is State.ARCHIVING and decision.verdict is not None:
             decided = job.evolve(outcome=decision.verdict.outcome)
             try:
-                target = archive.plan(decided, self._clock.now())
-                changes = {**decision.changes, "target": target}
+                changes = {**decision.changes, "target": self._plan(decided)}
             except errors.FolderError:
                 changes = dict(decision.changes)  # the outcome is stored all the same
             decision = replaced(decision, changes=changes)
@@ -208,48 +288,60 @@ class Worker:
 
         What is known now would be lost otherwise: an import ID exists nowhere else.
         """
-        said = False
         while True:
             try:
-                result = store()
-            except errors.JournalBusy as error:
-                if not said:
-                    self._recorder.announce("journal.busy", "error", detail=str(error))
-                    said = True
+                return store()
+            except errors.JournalBusy:
                 self._beat(STORE_AGAIN_S * 10)
                 if self._clock.wait(self._office.give_up, STORE_AGAIN_S):
                     raise
-            else:
-                if said:
-                    self._recorder.announce("journal.writable")
-                return result
 
     def _planned(self, job: Job) -> Job:
         if job.target is not None:
             return job
-        return self._move(job, target=archive.plan(job, self._clock.now()))
+        return self._move(job, target=self._plan(job))
+
+    def _plan(self, job: Job) -> Path:
+        """Return a free name for a file. Raises FolderError."""
+        folder = archive.folder(job)
+        plan = partial(archive.plan, job, self._office.instance, self._clock.now())
+        return self._mover(job, folder)(plan, MOVE_S)
+
+    def _mover(self, job: Job, folder: Path) -> Run:
+        """Return what moves a file to a folder, which is where it was. Raises FolderError."""
+        drives = self._office.drives
+        run = drives.between(job.rules.directory, folder).work()
+        drives.expect(folder, run)
+        return run
 
     def _move(self, job: Job, **changes: Any) -> Job:
         jobs = self._recorder.journal.jobs
         return self._patiently(lambda: jobs.move(job, job.state, at=self._clock.now(), **changes))
 
-    def _archive_later(self, job: Job, error: errors.FolderError) -> None:
+    def _archive_later(self, job: Job, folder: Path, error: errors.FolderError) -> None:
         span = delays.ARCHIVE_RETRY_S
         due_at = self._clock.now() + delays.growing(span, job.retries, 0.5)
         self._move(job, due_at=due_at, retries=job.retries + 1)
-        stuck = Begin(kind=ConditionKind.ARCHIVE_STUCK, subject=error.folder, detail=str(error))
+        drives = self._office.drives
+        is_of_inbox = drives.of(folder) is drives.of(job.rules.directory)
+        if is_of_inbox and isinstance(error, errors.FolderLost):
+            return  # the look at the inbox tells of it, and nothing is due until it is back
+        stuck = Begin(kind=ConditionKind.ARCHIVE_STUCK, subject=str(folder), detail=str(error))
         self._patiently(lambda: self._recorder.begin(stuck, job.id))
 
-    def _unreadable(self, job: Job, error: errors.PigmentWatcherError, work: Work) -> None:
+    def _unreadable(self, job: Job, error: errors.PigmentWatcherError) -> None:
         """The claimed file can't be read now; nothing of it was sent."""
-        self._give_back(work)
-        self._conclude(job, pushes.after_unreadable(job, str(error), self._surroundings(job)))
-
-    def _give_back(self, work: Work) -> None:
-        if work.slot is not None:
-            self._recorder.journal.calls.give_back(work.slot)
+        decision = pushes.after_unreadable(job, str(error), self._surroundings(job))
+        if isinstance(error, errors.FolderLost):
+            decision = replaced(decision, begins=())  # the look at the inbox tells of it
+        self._conclude(job, decision)
 
     # ---------------------------------------------------------------- the destination
+
+    def _count(self, work: Work, destination: Destination) -> None:
+        """Count a request before it is made."""
+        self._recorder.journal.calls.book(destination.host, work.lane, self._clock.now())
+        self._office.desk.counted(work)
 
     def _connected(self) -> tuple[Client, Destination]:
         destination = self._office.desk.destination
@@ -278,9 +370,16 @@ class Worker:
             destination.key_names[0],
         )
 
-    def _surroundings(self, job: Job) -> Surroundings:
+    def _surroundings(self, job: Job, answer: object = None) -> Surroundings:
         destination = self._office.desk.destination
-        return self._recorder.surroundings(job, destination.host, destination.import_deadline_s)
+        return self._recorder.surroundings(
+            job,
+            destination.host,
+            destination.import_deadline_s,
+            import_id=answer.import_id if isinstance(answer, Accepted) else None,
+            wanted=destination.reports,
+            price_s=self._office.desk.price(),
+        )
 
     def _bare_surroundings(self) -> Surroundings:
         destination = self._office.desk.destination
@@ -291,8 +390,23 @@ class Worker:
             import_deadline_s=destination.import_deadline_s,
         )
 
+    def _patient(self, run: Run) -> Run:
+        """Promise to be back late: the helper of a drive may be moving a long file for another."""
+
+        def call(call: Callable[[], Result], within_s: float = CALL_S) -> Result:
+            self._beat(self._office.desk.destination.call_s + MOVE_S + within_s)
+            return run(call, within_s)
+
+        return call
+
     def _beat(self, within_s: float) -> None:
         self._office.heartbeats.promise(self.name, within_s)
+
+
+def _note(run: Run, place: Path, attempts: int) -> None:
+    """Note a push beside its file; a full or failing drive is no reason not to push."""
+    with contextlib.suppress(OSError, errors.FolderError):
+        run(partial(places.note_push, place, attempts))
 
 
 def _no_key() -> errors.ServerSaid:
@@ -300,23 +414,50 @@ def _no_key() -> errors.ServerSaid:
     return errors.ServerSaid(401, excerpt="no API key is at hand")
 
 
+class _NotNow(Exception):
+    """Something stopped all pushes while a file was read; nothing of it was sent."""
+
+
 class _Intent:
     """Stores that a body is about to leave, at the moment when its first byte is asked for."""
 
-    def __init__(self, recorder: Recorder, clock: Clock, job: Job) -> None:
+    def __init__(
+        self,
+        recorder: Recorder,
+        clock: Clock,
+        job: Job,
+        *,
+        count: Callable[[float], None],
+        counted: Callable[[], None],
+        note: Callable[[int], None],
+    ) -> None:
         self._recorder = recorder
         self._clock = clock
+        self._count = count
+        self._counted = counted
+        self._note = note
         self.job = job
 
     def store(self) -> None:
-        """Commit PUSHING. What this raises keeps every byte at home."""
+        """Commit PUSHING and the request, and note it beside the file.
+
+        What this raises keeps every byte at home.
+
+        The note comes second: alone it would make a crash in between look like an older journal.
+        """
         now = self._clock.now()
-        self.job = self._recorder.journal.jobs.move(
-            self.job,
-            State.PUSHING,
-            at=now,
-            event="job.pushing",
-            pushed_at=now,
-            attempts=self.job.attempts + 1,
-        )
+        journal = self._recorder.journal
+        with journal.writing():
+            self._count(now)
+            job = journal.jobs.move(
+                self.job,
+                State.PUSHING,
+                at=now,
+                event="job.pushing",
+                pushed_at=now,
+                attempts=self.job.attempts + 1,
+            )
+        self.job = job
+        self._counted()
+        self._note(self.job.attempts)
         self._recorder.tell(JobEvent(name="job.pushing", job=self.job))
