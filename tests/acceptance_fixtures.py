@@ -7,7 +7,7 @@ import sys
 import threading
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -107,18 +107,23 @@ def eventually(predicate: Callable[[], bool], timeout_s: float = 15.0) -> None:
 class ServiceProcess:
     """`pigment-watcher run` as a process of its own; always ended at the end of the block.
 
-    `lines` are its log lines so far, as objects; what is no JSON stands under `text`.
+    `lines` are its log lines so far, as objects; what is no JSON stands under `text`. `program`
+    stands for the command.
     """
 
     def __init__(
-        self, config: Path, *arguments: str, environ: Mapping[str, str] | None = None
+        self,
+        config: Path,
+        *arguments: str,
+        environ: Mapping[str, str] | None = None,
+        program: Sequence[str | Path] = COMMAND,
     ) -> None:
         self.lines: list[Line] = []
         # Guards `lines`; told of each new line, and of the last one.
         self._changed = threading.Condition()
         self._ended = False
         self._process = subprocess.Popen(
-            [*COMMAND, "run", "--config", str(config), *arguments],
+            [*map(str, program), "run", "--config", str(config), *arguments],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
@@ -145,6 +150,11 @@ class ServiceProcess:
         """The process ID."""
         return self._process.pid
 
+    @property
+    def has_ended(self) -> bool:
+        """Whether it is over, and all that it said was read."""
+        return self._ended
+
     def ready(self, timeout_s: float = 15.0) -> Self:
         """Wait until it says that it is ready."""
         self.wait_for("service.ready", timeout_s)
@@ -158,11 +168,13 @@ class ServiceProcess:
         `len(service.lines)`, taken before, makes it wait for the next one.
         """
         deadline = time.monotonic() + timeout_s
+        seen = after
         with self._changed:
             while True:
-                for line in self.lines[after:]:
+                for line in self.lines[seen:]:
                     if line.get("event") == event and fields.items() <= line.items():
                         return line
+                seen = max(seen, len(self.lines))
                 left_s = deadline - time.monotonic()
                 if self._ended or left_s <= 0:
                     why = "it ended" if self._ended else f"not within {timeout_s:g} s"

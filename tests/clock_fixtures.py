@@ -37,6 +37,10 @@ class FakeClock(Clock):
         """Move on."""
         self._now += max(0.0, seconds)
 
+    def jump(self, seconds: float) -> None:
+        """Show another time, as the next start may find it; it may lie before."""
+        self._now += seconds
+
     def move_to(self, now: float) -> None:
         """Move on to a time, never back."""
         self.advance(now - self.now())

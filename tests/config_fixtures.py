@@ -35,3 +35,9 @@ def problems(folder: Path, text: str, **options: Any) -> list[str]:
     except errors.ConfigError as error:
         return [line.replace(f"{folder}/", "") for line in error.problems]
     return []
+
+
+def remarks(folder: Path, text: str, **options: Any) -> list[str]:
+    """Return what is remarked about the folders of a text without problems, in short paths."""
+    said = load(folder, text, probe_folders=True, **options).remarks
+    return [line.replace(f"{folder}/", "") for line in said if ".load_mode: " not in line]

@@ -1,10 +1,30 @@
 """What holds for every test: no setting of this machine counts, and nothing leaves it."""
 
 import ipaddress
+import signal
 import sys
+from collections.abc import Iterator
 from typing import Any
 
+import hypothesis
 import pytest
+from torture_table import (
+    pytest_collection_modifyitems,
+    pytest_runtest_logreport,
+    pytest_terminal_summary,
+)
+
+from pigment_watcher.simulator import Simulator
+
+__all__ = [
+    "pytest_collection_modifyitems",
+    "pytest_runtest_logreport",
+    "pytest_terminal_summary",
+]
+
+# How long an example takes says how busy this machine is, and nothing of the product.
+hypothesis.settings.register_profile("calm", deadline=None)
+hypothesis.settings.load_profile("calm")
 
 #: Variables that change what the product does, wherever they come from.
 SETTINGS = (
@@ -34,6 +54,13 @@ def _settings_of_the_machine_do_not_count(monkeypatch: pytest.MonkeyPatch) -> No
         monkeypatch.delenv(name.lower(), raising=False)
 
 
+@pytest.fixture
+def pigment() -> Iterator[Simulator]:
+    """Lend a stand-in for Pigment whose imports take no time."""
+    with Simulator(import_s=0.0) as simulator:
+        yield simulator
+
+
 def _is_loopback(host: str) -> bool:
     try:
         return ipaddress.ip_address(host).is_loopback
@@ -51,3 +78,10 @@ def _refuse_the_network(event: str, arguments: tuple[Any, ...]) -> None:
 
 # An audit hook sees every socket, those of libraries included, and costs no plugin.
 sys.addaudithook(_refuse_the_network)
+
+# As the service does: a writer that opens a file in the moment when it is asked after sends this.
+signal.signal(signal.SIGIO, signal.SIG_IGN)
+
+# Tests press Ctrl-C and hang up, which whatever was started in the background would ignore.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)

@@ -6,13 +6,15 @@ import sqlite3
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from clock_fixtures import FakeClock
 
+from pigment_watcher.drives import Drives
+from pigment_watcher.files import places
 from pigment_watcher.heartbeat import Heartbeats
 from pigment_watcher.intake import Claimer, Intake
 from pigment_watcher.journal import Journal, Limits, Work
@@ -20,6 +22,7 @@ from pigment_watcher.model import (
     Condition,
     ConditionEvent,
     ConditionKind,
+    DetailedReport,
     Job,
     JobEvent,
     Limit,
@@ -32,7 +35,8 @@ from pigment_watcher.model import (
 )
 from pigment_watcher.pigment import Client
 from pigment_watcher.recorder import Recorder
-from pigment_watcher.service.recovery import Recovery, begin_instance, mark_folder
+from pigment_watcher.service.operations import Operations
+from pigment_watcher.service.recovery import Recovery, begin_instance
 from pigment_watcher.simulator import DEMO_KEY, Simulator
 from pigment_watcher.worker import Desk, Destination, Office, Worker
 
@@ -80,9 +84,26 @@ class Ear(Listener):
         return [one.fields for one in self.services if one.name == name]
 
 
+class Deaf:
+    """Hears nothing: a test says itself when something changed."""
+
+    def __init__(self, look: Callable[[Path], None]) -> None:
+        self.look = look
+
+    def watch(self, folders: Mapping[Path, Collection[Path] | None]) -> None:
+        pass
+
+    def check(self) -> bool:
+        return True
+
+    def stop(self) -> None:
+        pass
+
+
 def route(inbox: Path, name: str = "sales", lane: str = LANE, **said: Any) -> Route:
     """Return a route on an inbox; words of `Rules` go there, others to the route."""
-    of_route = {key: said.pop(key) for key in ("files", "ignore", "watch") if key in said}
+    keys = ("files", "ignore", "watch", "scan_every_s", "marker", "recursive", "require_mount")
+    of_route = {key: said.pop(key) for key in keys if key in said}
     known = {"done": inbox / "done", "failed": inbox / "failed", "quiet_s": QUIET_S}
     rules = Rules(directory=inbox, **{**known, **said})
     return Route(name=name, configuration_id=lane, rules=rules, **of_route)
@@ -98,6 +119,7 @@ class Rig:
         url: str = NOWHERE,
         import_deadline_s: float = 600.0,
         clock: FakeClock | None = None,
+        reports: DetailedReport = DetailedReport.AUTO,
     ) -> None:
         self.inbox = folder / "in"
         self.inbox.mkdir(exist_ok=True)
@@ -110,26 +132,36 @@ class Rig:
         self.on_connect: Callable[[], None] = lambda: None
         self._url = url
         self._import_deadline_s = import_deadline_s
+        self._reports = reports
         self._open(self._destination())
 
     def _open(self, destination: Destination) -> None:
         """Build the rooms as a start does."""
         self.journal = Journal.open(self.folder / "state")
         folders = {route.rules.directory for route in self.routes}
-        self.instance = begin_instance(self.journal, folders)
+        identity = self.journal.identity
+        self.drives = Drives(
+            identity.known_drives(),
+            identity.remember_drives,
+            home=lambda folder: places.home(folder, identity.instance),
+        )
+        self.instance = begin_instance(self.journal, folders, self.drives)
         self.recorder = Recorder(self.journal, self.ear, self.clock)
         self.recorder.set_routes(self.routes)
         self.heartbeats = Heartbeats(self.clock.monotonic)
         self.desk = Desk(self.journal, self.clock, destination, workers=4)
+        self.recovery = Recovery(
+            self.recorder, self.clock, self.routes, destination.host, self.drives
+        )
         self.intake = self.new_intake()
         self.intake.set_routes(self.routes)
-        self.recovery = Recovery(self.recorder, self.clock, self.routes, destination.host)
         self.give_up = threading.Event()
         self.office = Office(
             desk=self.desk,
             recorder=self.recorder,
             clock=self.clock,
             heartbeats=self.heartbeats,
+            drives=self.drives,
             instance=self.instance,
             left_queue=self.intake.left_queue,
             give_up=self.give_up,
@@ -143,8 +175,22 @@ class Rig:
             recorder=self.recorder,
             clock=self.clock,
             heartbeats=self.heartbeats,
-            claimer=Claimer(self.recorder, self.clock, self.instance, self.desk.wake),
+            claimer=self._claimer,
+            drive=self.drives.of(self.inbox),
+            drives=self.drives,
+            adopt=self.recovery.take_possession,
+            ears=Deaf,
             scanned=lambda: None,
+        )
+
+    def _claimer(self, intake: Intake) -> Claimer:
+        return Claimer(
+            self.recorder,
+            self.clock,
+            self.instance,
+            self.desk.wake,
+            run=intake.run_call,
+            expect=intake.expect,
         )
 
     def _destination(self) -> Destination:
@@ -157,6 +203,7 @@ class Rig:
             key=lambda name: self.keys.get(name, ""),
             connect=self._connect,
             call_s=60.0,
+            reports=self._reports,
         )
 
     def _connect(self) -> Client:
@@ -166,20 +213,25 @@ class Rig:
     def close(self) -> None:
         """Let go of the journal, as a crash would."""
         self.worker._hang_up()
+        self.intake._ears.stop()
+        self.drives.close()
         self.journal.close()
+
+    def start(self) -> None:
+        """Build the rooms again on what the disk holds."""
+        self._open(self._destination())
 
     def restart(self) -> None:
         """Start again on what the disk holds, and recover."""
         self.close()
-        self._open(self._destination())
+        self.start()
         self.recover()
 
     def recover(self) -> None:
         """Do what the service does before it starts threads."""
         self.recovery.run()
         for folder in sorted({route.rules.directory for route in self.routes}):
-            mark_folder(folder, self.journal)
-            self.recovery.look_for_orphans(folder)
+            self.recovery.take_possession(folder)
 
     def lock_journal(self, *, exclusively: bool = False) -> Callable[[], None]:
         """Hold the journal as another process may, waited for by nobody; returns the release."""
@@ -189,6 +241,30 @@ class Rig:
         )
         other.execute("BEGIN EXCLUSIVE" if exclusively else "BEGIN IMMEDIATE")
         return other.close
+
+    # ---------------------------------------------------------------- operators
+
+    def operations(self) -> Operations:
+        """Build what acts on commands."""
+        built = Operations(
+            self.recorder,
+            self.clock,
+            self.intake.claim_again,
+            self.recovery,
+            drives=self.drives,
+            desk=self.desk,
+        )
+        built.set_routes(self.routes)
+        return built
+
+    def ask(self, command: str, **arguments: object) -> tuple[bool | None, str]:
+        """Ask as an operator does, let the service act; return whether it did, and its answer."""
+        commands = self.journal.commands
+        asked = commands.ask(command, arguments, asked_by="ada", now=self.clock.now())
+        self.operations().answer_all()
+        answered = commands.get(asked)
+        assert answered is not None
+        return answered.succeeded, answered.answer
 
     # ---------------------------------------------------------------- files
 

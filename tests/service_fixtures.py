@@ -11,9 +11,29 @@ from rig_fixtures import Ear, eventually, route
 from pigment_watcher.config import Settings
 from pigment_watcher.config.secrets import Secret
 from pigment_watcher.journal import Journal
-from pigment_watcher.model import JobEvent, Limit, Route, ServiceEvent
+from pigment_watcher.model import (
+    ConditionEvent,
+    ConditionKind,
+    DetailedReport,
+    JobEvent,
+    Limit,
+    Route,
+    ServiceEvent,
+)
 from pigment_watcher.service import Service
 from pigment_watcher.simulator import DEMO_KEY
+
+
+class LiveEar(Ear):
+    """An ear that may act on a trouble, too."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.on_condition: Callable[[ConditionEvent], None] = lambda _: None
+
+    def condition_changed(self, event: ConditionEvent) -> None:
+        super().condition_changed(event)
+        self.on_condition(event)
 
 
 class Live:
@@ -23,7 +43,7 @@ class Live:
         self.inbox = folder / "in"
         self.inbox.mkdir()
         (folder / "state").mkdir()
-        self.ear = Ear()
+        self.ear = LiveEar()
         self.settings = _settings(folder, url, route(self.inbox, quiet_s=0.02))
         self.loaded: Callable[[], Settings] = lambda: self.settings
         self.service: Service
@@ -70,6 +90,17 @@ class Live:
 
         self.ear.on_job = hear
 
+    def on_trouble(self, kind: ConditionKind, act: Callable[[], object]) -> None:
+        """Do something when a kind of trouble begins, once."""
+
+        def hear(event: ConditionEvent) -> None:
+            nonlocal act
+            if event.condition.kind is kind and event.began:
+                doing, act = act, lambda: None
+                doing()
+
+        self.ear.on_condition = hear
+
     def announced(self) -> list[str]:
         """Return the names of the service's events, in order."""
         return [event.name for event in self.ear.services]
@@ -94,6 +125,7 @@ def _settings(folder: Path, url: str, *routes: Route) -> Settings:
         connect_timeout_s=2.0,
         answer_timeout_s=5.0,
         import_deadline_s=60.0,
+        detailed_report=DetailedReport.AUTO,
         request_limit=Limit(10_000, 60.0),
         push_limit=Limit(10_000, 60.0),
         ca_bundle=None,

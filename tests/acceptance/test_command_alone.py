@@ -5,6 +5,7 @@ import re
 import signal
 import subprocess
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -86,7 +87,7 @@ def test_the_demo_ends_by_itself_and_as_planned(tmp_path: Path) -> None:
 
     assert (told.returncode, told.stderr) == (0, "")
     assert time.monotonic() - began < 20
-    assert told.stdout.endswith("All 10 files ended as planned.\n")
+    assert told.stdout.endswith("All 11 files ended as planned.\n")
     assert "costs/failed/costs-typo.csv.reason.txt says:" in told.stdout
     assert list(tmp_path.iterdir()) == []
 
@@ -98,7 +99,7 @@ def test_the_demo_can_be_kept_and_looked_into(tmp_path: Path) -> None:
     history = command("history", "--config", folder / "config.yaml")
 
     assert f"history --config {folder}/config.yaml" in told.stdout
-    assert len(history.stdout.splitlines()) == 11
+    assert len(history.stdout.splitlines()) == 12
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -120,6 +121,25 @@ def test_the_simulator_serves_until_it_is_ended(number: signal.Signals) -> None:
     assert process.returncode == 0
     assert "AKeyOfMine" in first
     assert rest.endswith("Ended after 0 pushes.\n")
+
+
+@pytest.mark.parametrize(("options", "status"), [((), 401), (("--without-v1",), 404)])
+def test_the_simulator_may_stand_in_for_a_host_without_v1(
+    options: tuple[str, ...], status: int
+) -> None:
+    with subprocess.Popen(
+        [*COMMAND, "simulate", "--port", "0", *options], stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        url = re.search(r"http://127\.0\.0\.1:\d+", process.stdout.readline())
+        assert url is not None
+        with pytest.raises(urllib.error.HTTPError) as said:
+            urllib.request.urlopen(f"{url[0]}/api/v1/import/1/status", timeout=5)
+        said.value.close()
+        process.terminate()
+        process.stdout.read()
+
+    assert said.value.code == status
 
 
 def test_the_simulator_says_when_its_port_is_taken(simulator: Simulator) -> None:

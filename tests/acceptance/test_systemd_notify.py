@@ -1,44 +1,20 @@
 """What systemd hears, read from a real datagram socket."""
 
-import os
 import signal
-import socket
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from acceptance_fixtures import ROWS, ServiceProcess, write_config
+from systemd_fixtures import Manager, manager_at
 
 from pigment_watcher.simulator import Simulator
 
 
-class Manager:
-    """Stands where systemd would: the socket that NOTIFY_SOCKET names."""
-
-    def __init__(self, path: Path) -> None:
-        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        self._socket.bind(str(path))
-        self._socket.settimeout(15.0)
-        self.heard: list[str] = []
-        self.environ = {**os.environ, "NOTIFY_SOCKET": str(path)}
-
-    def wait_for(self, assignment: str) -> str:
-        """Return the first message from now on that holds an assignment."""
-        while True:
-            message = self._socket.recv(65536).decode("ascii")
-            self.heard.append(message)
-            if assignment in message:
-                return message
-
-    def close(self) -> None:
-        self._socket.close()
-
-
 @pytest.fixture
 def manager(tmp_path: Path) -> Iterator[Manager]:
-    manager = Manager(tmp_path / "notify")
-    yield manager
-    manager.close()
+    with manager_at(tmp_path / "notify") as manager:
+        yield manager
 
 
 @pytest.fixture

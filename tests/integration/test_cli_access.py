@@ -5,7 +5,7 @@ import pytest
 from acceptance_fixtures import write_config
 from cli_fixtures import a_journal, run
 
-from pigment_watcher import errors
+from pigment_watcher import errors, mounts
 from pigment_watcher.cli import access
 
 
@@ -40,7 +40,7 @@ def test_the_configuration_can_be_named_by_a_variable(
 def test_a_share_that_is_lost_is_no_problem_of_the_configuration(tmp_path: Path) -> None:
     config = write_config(tmp_path)
     with a_journal(tmp_path) as journal:
-        journal.identity.remember_folders([(tmp_path / "sales", "ext4", "/dev/sda1")])
+        journal.identity.remember_drives({tmp_path / "sales": mounts.of(tmp_path)})
     (tmp_path / "sales").rmdir()
 
     assert access.load(config, probe_folders=True).routes[0].name == "sales"

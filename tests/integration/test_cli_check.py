@@ -2,9 +2,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from acceptance_fixtures import configuration_id, write_config
+from acceptance_fixtures import command, configuration_id, write_config
 from cli_fixtures import a_journal, run
+from drive_fixtures import sshfs_share
 
+from pigment_watcher import mounts
 from pigment_watcher.simulator import DEMO_KEY, Fault, Simulator
 
 
@@ -16,21 +18,85 @@ def simulator() -> Iterator[Simulator]:
 
 def test_a_good_configuration_is_told_route_by_route(tmp_path: Path) -> None:
     routes: dict[str, dict[str, object]] = {
-        "sales": {"load_mode": "update", "files": ["*.csv", "*.txt"]},
-        "costs": {"load_mode": "append", "watch": "polling"},
+        "sales": {"load_mode": "update", "files": ["*.csv", "*.txt"], "quiet": "auto"},
+        "costs": {"load_mode": "append", "watch": "polling", "recursive": True, "marker": "OK"},
     }
     told = run("check", "--config", write_config(tmp_path, routes=routes))
+    mount = mounts.of(tmp_path)
 
     assert told.exit_code == 0
     assert told.stdout.splitlines() == [
         f"sales: {tmp_path}/sales -> {configuration_id('sales')}",
-        "  watched by events, and a look every 1 min; files: *.csv, *.txt",
+        "  files: *.csv, *.txt",
+        f"  on {mount.kind} on {mount.point}, watched by events, and a look every 1 min",
+        "  complete: unchanged for 2.0 s and open for writing nowhere",
         "  load_mode update: rows are overwritten, so a push whose answer is lost is repeated",
         f"costs: {tmp_path}/costs -> {configuration_id('costs')}",
-        "  watched by polling, every 5.0 s; files: *.csv",
+        "  files: *.csv, in sub-folders, too",
+        f"  on {mount.kind} on {mount.point}, watched by polling, every 5.0 s",
+        "  complete: unchanged for 0.3 s and open for writing nowhere, and OK stands beside it",
         "  load_mode append: a file whose push got no answer waits in failed/ for a person",
         "2 routes, no problems",
     ]
+
+
+def test_a_lost_share_is_told_and_is_no_problem(tmp_path: Path) -> None:
+    config = write_config(tmp_path, routes={"sales": {"load_mode": "append"}})
+    before = (tmp_path / "sales").stat().st_mtime_ns
+    share = mounts.Mount("cifs", "//nas/share", tmp_path)
+    with a_journal(tmp_path) as journal:
+        journal.identity.remember_drives({tmp_path / "sales": share})
+
+    told = run("check", "--config", config)
+
+    assert told.exit_code == 0
+    remark, *lines = told.stdout.splitlines()
+    assert remark.endswith(
+        f"routes.sales.directory: {tmp_path}/sales: //nas/share (cifs) is not mounted on "
+        f"{tmp_path}; lost for now, and used as soon as it is back (remark)"
+    )
+    assert lines == [
+        f"sales: {tmp_path}/sales -> {configuration_id('sales')}",
+        "  files: *.csv",
+        "  lost: it will be watched as soon as it is back",
+        "  load_mode append: a file whose push got no answer waits in failed/ for a person",
+        "1 route, no problems",
+    ]
+    assert (tmp_path / "sales").stat().st_mtime_ns == before
+
+
+@pytest.mark.slow
+def test_a_network_drive_is_told_with_how_it_is_watched(tmp_path: Path) -> None:
+    with sshfs_share(tmp_path / "far") as far:
+        route = {"directory": str(far.point), "quiet": "auto"}
+        told = run("check", "--config", write_config(tmp_path, routes={"sales": route}))
+        watching = {**route, "watch": "events"}
+        events = run("check", "--config", write_config(tmp_path, routes={"sales": watching}))
+
+    drive = f"fuse.sshfs server:{far.behind} on {far.point}"
+    assert f"\n  on {drive}, watched by polling, every 5.0 s\n" in told.stdout
+    assert "\n  complete: unchanged for 30 s\n" in told.stdout
+    assert "events tell only" not in told.stdout
+    assert "on a drive of the kind fuse.sshfs events tell only of what this" in events.stdout
+    assert (told.exit_code, events.exit_code) == (0, 0)
+
+
+@pytest.mark.slow
+def test_a_share_that_hangs_holds_no_command_up(tmp_path: Path) -> None:
+    with sshfs_share(tmp_path / "far") as far:
+        inbox = far.point / "in"
+        inbox.mkdir()
+        config = write_config(tmp_path, routes={"sales": {"directory": str(inbox)}})
+        with far.hanging():
+            check = command("check", "--config", config, timeout_s=20)
+            status = command("status", "--config", config, timeout_s=5)
+        assert list(far.behind.iterdir()) == [far.behind / "in"]
+        assert list((far.behind / "in").iterdir()) == []
+
+    assert check.returncode == 0
+    assert f"{inbox}: it did not answer within 5 s; lost for now" in check.stdout
+    assert "  lost: it will be watched as soon as it is back" in check.stdout
+    assert "Traceback" not in check.stderr + status.stderr
 
 
 def test_a_load_mode_that_is_not_said_is_remarked(tmp_path: Path) -> None:

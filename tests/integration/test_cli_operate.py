@@ -75,6 +75,7 @@ def test_a_service_that_says_nothing_is_not_waited_for_for_ever(
         (["pause", "sales"], "pause", {"route": "sales"}),
         (["resume", "sales"], "resume", {"route": "sales"}),
         (["close-orphans", "7f01"], "close-orphans", {"instance": "7f01"}),
+        (["accept-drive", "sales"], "accept-drive", {"route": "sales"}),
         (["retry", "1"], "retry", {"what": "1", "even_if_imported": False}),
         (
             ["retry", "--even-if-imported", "a.csv"],
@@ -120,7 +121,7 @@ def test_one_unknown_file_does_not_keep_the_others_from_their_retry(config: Path
     assert command.arguments["what"] == "a.csv"
 
 
-@pytest.mark.parametrize("name", ["pause", "resume"])
+@pytest.mark.parametrize("name", ["pause", "resume", "accept-drive"])
 def test_an_unknown_route_is_refused_with_those_there_are(config: Path, name: str) -> None:
     told = run(name, "slaes", "--config", config)
 
@@ -128,7 +129,10 @@ def test_an_unknown_route_is_refused_with_those_there_are(config: Path, name: st
     assert told.stderr == "pigment-watcher: slaes: no such route; there are: sales\n"
 
 
-@pytest.mark.parametrize("arguments", [["pause", "sales"], ["retry", "1"], ["close-orphans", "7"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [["pause", "sales"], ["retry", "1"], ["close-orphans", "7"], ["accept-drive", "sales"]],
+)
 def test_no_command_begins_a_journal(config: Path, arguments: list[str]) -> None:
     told = run(*arguments, "--config", config)
 

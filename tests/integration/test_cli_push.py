@@ -11,8 +11,8 @@ from cli_fixtures import a_journal, add, run
 from click.testing import Result
 
 from pigment_watcher.journal import Journal
-from pigment_watcher.model import State
-from pigment_watcher.policy import delays
+from pigment_watcher.model import Condition, ConditionKind, State
+from pigment_watcher.policy import delays, poll_times, reports
 from pigment_watcher.simulator import Fault, Simulator
 
 LANE = configuration_id("sales")
@@ -20,8 +20,10 @@ LANE = configuration_id("sales")
 
 @pytest.fixture(autouse=True)
 def _polls_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(delays, "POLL_S", (0.01, 0.05))
+    monkeypatch.setattr(poll_times, "UNKNOWN_S", (0.01,))
+    monkeypatch.setattr(poll_times, "OVERDUE_S", (0.01, 0.05))
     monkeypatch.setattr(delays, "POLL_RETRY_S", (0.01, 0.05))
+    monkeypatch.setattr(reports, "DOUBT_S", 0.01)
     monkeypatch.setattr(delays, "CONDITION_S", dict.fromkeys(delays.CONDITION_S, (0.01, 0.05)))
 
 
@@ -64,6 +66,52 @@ def test_an_import_that_fails_is_told_as_a_reason_would(
     assert "What happened\n  Pigment received the file, and its import failed.\n" in told.stderr
     assert "What to do now\n  Open the block in Pigment" in told.stderr
     assert f"Import ID:     {simulator.pushes()[0].import_id}" in told.stderr
+
+
+def test_rows_that_were_left_out_are_told(tmp_path: Path, simulator: Simulator) -> None:
+    told = pushing(tmp_path, simulator, "a,b\n1,SIMULATE-SKIP\n")
+
+    assert told.exit_code == 0
+    assert told.stdout.endswith(f"(import {simulator.pushes()[0].import_id})\n")
+    assert "IMPORTED, BUT ROWS ARE MISSING - by-hand.csv\n" in told.stderr
+    assert 'What was left out\n  1 in column "b": the item is not in its list' in told.stderr
+
+
+def test_rows_that_were_left_out_are_a_failure_where_the_route_says_so(
+    tmp_path: Path, simulator: Simulator
+) -> None:
+    config = write_config(tmp_path, simulator, routes={"sales": {"skipped_rows": "fail"}})
+    (tmp_path / "a.csv").write_text("a,b\n1,SIMULATE-SKIP\n", encoding="utf-8")
+
+    told = run("push", tmp_path / "a.csv", "--configuration-id", LANE, "--config", config)
+
+    assert told.exit_code == 1
+    assert "IMPORTED, BUT ROWS ARE MISSING - a.csv" in told.stderr
+
+
+@pytest.mark.parametrize(
+    ("wanted", "known", "polls"),
+    [
+        ("auto", False, 4),
+        ("auto", True, 1),
+        (False, False, 1),
+    ],
+)
+def test_a_host_without_reports_is_asked_by_the_older_call(
+    tmp_path: Path, wanted: object, known: bool, polls: int
+) -> None:
+    with Simulator(import_s=0.0, has_v1=False) as simulator:
+        host = simulator.url.removeprefix("http://")
+        due_at = time.time() + (60 if known else -60)
+        none = Condition(kind=ConditionKind.NO_REPORTS, subject=host, since=0.0, due_at=due_at)
+        with a_journal(tmp_path) as journal:
+            journal.conditions.begin(none)
+
+        told = pushing(tmp_path, simulator, detailed_report=wanted)
+
+        assert told.exit_code == 0
+        assert ("Its report could not be read" in told.stderr) == (polls > 1)
+        assert len(simulator.calls()) == 1 + polls
 
 
 def test_a_refused_file_is_told_with_pigments_own_words(

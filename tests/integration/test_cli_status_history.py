@@ -5,9 +5,10 @@ from pathlib import Path
 import pytest
 from acceptance_fixtures import configuration_id, write_config
 from cli_fixtures import IMPORT_ID, a_journal, add, end, run
+from disk_fixtures import filled, small_disk
 
 from pigment_watcher.journal import ServiceLock
-from pigment_watcher.model import Condition, ConditionKind, Outcome, State
+from pigment_watcher.model import Condition, ConditionKind, Outcome, Report, Skipped, State
 
 HOUR_S = 3600.0
 
@@ -48,6 +49,21 @@ def test_status_tells_what_waits_and_what_ended(config: Path) -> None:
     assert "Last 24 hours: 1 imported." in told.stdout
     assert "sales  ok     2        0 " in told.stdout
     assert "a.csv, imported " in told.stdout
+
+
+def test_status_tells_that_nothing_can_be_written_to_the_journal(tmp_path: Path) -> None:
+    with small_disk(tmp_path / "state", kilobytes=1000) as disk:
+        config = write_config(tmp_path)
+        with a_journal(tmp_path):
+            pass
+        assert run("status", "--config", config).exit_code == 0
+        with filled(disk):
+            told = run("status", "--config", config)
+            as_json = run("status", "--json", "--config", config)
+
+    assert told.exit_code == as_json.exit_code == 1
+    assert "stuck: the journal: its disk is full: less than 256 KiB are free;" in told.stdout
+    assert "its disk is full" in json.loads(as_json.stdout)["journal_stuck"]
 
 
 def test_status_knows_a_running_service_by_its_lock(config: Path) -> None:
@@ -156,7 +172,7 @@ def test_history_keeps_everything_that_the_contract_names(config: Path) -> None:
             Outcome.IMPORTED_WITH_SKIPS,
             import_id=IMPORT_ID,
             sha256="ab" * 32,
-            report={"inserted": 3, "skipped": 1},
+            report=Report(inserted=3, skipped=1),
             attempts=2,
             reason="some rows",
         )
@@ -241,6 +257,22 @@ def test_trace_tells_a_story_with_its_retry_from_whichever_end(config: Path) -> 
     assert "  Retry of:      job 1, by root for anna\n" in told
 
 
+def test_trace_tells_what_pigment_reported(config: Path) -> None:
+    skips = (Skipped(reason="ParsingError", column="amount", count=2),)
+    with a_journal(config.parent) as journal:
+        end(
+            journal,
+            add(journal, "a.csv")[0],
+            Outcome.IMPORTED_WITH_SKIPS,
+            report=Report(inserted=1200, skipped=2, skips=skips),
+        )
+
+    told = run("trace", "--config", config, "a.csv").stdout
+
+    assert "  Report:        1,200 inserted, 2 skipped\n" in told
+    assert '                 2 in column "amount": the value could not be read' in told
+
+
 def test_trace_finds_a_file_by_where_it_lies_now(config: Path) -> None:
     with a_journal(config.parent) as journal:
         end(journal, add(journal, "a.csv")[0], Outcome.FAILED)
@@ -296,3 +328,12 @@ def test_trace_without_a_journal_is_a_failure(config: Path) -> None:
 
     assert told.exit_code == 1
     assert "there is no journal yet" in told.stderr
+
+
+def test_status_names_what_is_not_taken(config: Path) -> None:
+    odd = config.parent / "sales" / "odd.csv"
+    with a_journal(config.parent) as journal:
+        kind, why = ConditionKind.FILE_UNCLAIMED, "this is a named pipe and no file"
+        journal.conditions.begin(Condition(kind=kind, subject=str(odd), since=0.0, detail=why))
+
+    assert f"{odd}: {why} (since " in run("status", "--config", config).stdout

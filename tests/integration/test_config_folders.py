@@ -3,16 +3,14 @@
 import errno
 import os
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from config_fixtures import OTHER_UUID, load, minimal, problems, route
+from config_fixtures import OTHER_UUID, minimal, problems, route
 
-from pigment_watcher import mounts
 from pigment_watcher.config import folders
-from pigment_watcher.config.report import Report
-from pigment_watcher.model import Watch
 
 NOBODY = 65534
 
@@ -71,37 +69,41 @@ def test_an_inbox_in_use_is_left_as_it_was(folder: Path) -> None:
     assert sorted(path.name for path in folder.rglob("in/**/*")) == ["done", "failed", "processing"]
 
 
+def left_by_a_kill(path: Path, *, seconds_ago: float = 120.0, text: str = "") -> Path:
+    path.write_text(text)
+    moment = time.time() - seconds_ago
+    os.utime(path, (moment, moment))
+    return path
+
+
+@pytest.mark.parametrize("place", ["in", "in/processing", "in/done", "in/failed", "state"])
+def test_a_probe_that_was_left_by_a_kill_is_removed(folder: Path, place: str) -> None:
+    (folder / place).mkdir(exist_ok=True)
+    for number in range(3):
+        left_by_a_kill(folder / place / f"{folders._PROBE}{number}")
+    assert said(folder, text()) == []
+    assert [path.name for path in folder.rglob(f"{folders._PROBE}*")] == []
+
+
+def test_what_may_be_anothers_probe_and_what_is_none_is_left(folder: Path) -> None:
+    inbox = folder / "in"
+    kept = [
+        left_by_a_kill(inbox / f"{folders._PROBE}0", seconds_ago=10.0),
+        left_by_a_kill(inbox / f"{folders._PROBE}1", text="somebody's"),
+        left_by_a_kill(inbox / f"{folders._PROBE}another"),
+        inbox / f"{folders._PROBE}2",
+        inbox / f"{folders._PROBE}3",
+    ]
+    kept[3].mkdir()
+    kept[4].symlink_to(kept[2])
+    assert said(folder, text()) == []
+    assert sorted(inbox.iterdir()) == sorted(kept)
+
+
 def test_a_missing_inbox_is_a_problem(folder: Path) -> None:
     (folder / "in").rmdir()
     assert said(folder, text()) == [
         "config.yaml:4: routes.sales.directory: no such folder: in: make it, or correct the path"
-    ]
-
-
-def test_a_missing_inbox_that_was_there_before_is_a_lost_share(folder: Path) -> None:
-    (folder / "in").rmdir()
-    asked = []
-
-    def seen(state_directory: Path) -> list[Path]:
-        asked.append(state_directory)
-        return [folder / "in"]
-
-    assert said(folder, text(), seen=seen) == []
-    assert asked == [folder / "state"]
-
-
-def test_nobody_asks_what_was_seen_while_all_inboxes_are_there(folder: Path) -> None:
-    def seen(_: Path) -> list[Path]:
-        raise AssertionError
-
-    assert said(folder, text(), seen=seen) == []
-
-
-def test_a_file_in_place_of_an_inbox_is_a_problem_even_if_it_was_seen(folder: Path) -> None:
-    (folder / "in").rmdir()
-    (folder / "in").touch()
-    assert said(folder, text(), seen=lambda _: [folder / "in"]) == [
-        "config.yaml:4: routes.sales.directory: is a file, not a folder: in"
     ]
 
 
@@ -126,14 +128,12 @@ def test_a_link_to_itself_is_a_problem(folder: Path) -> None:
     assert "can't be used: link: Too many levels of symbolic links" in problem
 
 
-@pytest.mark.parametrize(("number", "problem_count"), [(errno.ENOSPC, 0), (errno.EIO, 1)])
-def test_a_full_disk_is_no_fault_of_the_configuration(number: int, problem_count: int) -> None:
-    def deed(folder: Path) -> None:
-        raise OSError(number, os.strerror(number))
-
-    report = Report(Path("config.yaml"), {})
-    assert folders._attempt(deed, Path("in"), (), report) is (problem_count == 0)
-    assert len(report.problems) == problem_count
+def test_a_full_disk_is_no_fault_of_the_configuration() -> None:
+    for number in (errno.ENOSPC, errno.EDQUOT):
+        with folders._unless_full():
+            raise OSError(number, os.strerror(number))
+    with pytest.raises(OSError, match="error"), folders._unless_full():
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
 
 
 def test_processing_must_take_a_claim_by_one_rename(folder: Path) -> None:
@@ -145,6 +145,14 @@ def test_processing_must_take_a_claim_by_one_rename(folder: Path) -> None:
         assert "must be an ordinary folder on the file system of the inbox: in/proc" in problem
         assert list(Path(elsewhere).iterdir()) == []
     assert [path.name for path in (folder / "in").iterdir()] == ["processing"]
+
+
+def test_a_link_in_place_of_processing_is_a_problem(folder: Path) -> None:
+    (folder / "elsewhere").mkdir()
+    (folder / "in" / "processing").symlink_to(folder / "elsewhere")
+    (problem,) = said(folder, text())
+    assert "must be an ordinary folder on the file system of the inbox: in/proc" in problem
+    assert list((folder / "elsewhere").iterdir()) == []
 
 
 def test_a_file_in_place_of_processing_is_a_problem(folder: Path) -> None:
@@ -221,66 +229,6 @@ def test_a_bundle_without_certificates_is_a_problem(content: str, folder: Path) 
 def test_a_bundle_that_is_not_there_is_a_problem(folder: Path) -> None:
     (problem,) = said(folder, f"pigment: {{ca_bundle: ca.pem}}\n{text()}")
     assert problem.endswith("no certificates (PEM) in ca.pem: No such file or directory")
-
-
-# ---------------------------------------------------------------- mounts
-
-# No share can be mounted here, so the kernel's answer about one is put in its place.
-
-
-def pretend(kind: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    real = mounts.of
-
-    def of(directory: Path) -> mounts.Mount:
-        below = directory.is_relative_to(folder)
-        return mounts.Mount(kind, "//nas/share", folder) if below else real(directory)
-
-    monkeypatch.setattr(mounts, "of", of)
-
-
-@pytest.mark.parametrize("kind", ["cifs", "nfs4", "fuse.sshfs"])
-def test_an_inbox_on_a_network_drive_is_not_yet_supported(
-    kind: str, folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    pretend(kind, folder / "in", monkeypatch)
-    assert said(folder, text()) == [
-        (
-            f"config.yaml:4: routes.sales.directory: in lies on a network drive ({kind}): not yet "
-            "supported by this version"
-        )
-    ]
-
-
-def test_a_state_directory_on_a_network_file_system_is_refused(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (folder / "share").mkdir()
-    pretend("nfs4", folder / "share", monkeypatch)
-    (problem,) = said(folder, text().replace(": state", ": share/state"))
-    assert "share/state lies on a network file system (nfs4): put it on a local disk" in problem
-    assert not (folder / "share" / "state").exists()
-
-
-@pytest.mark.parametrize(
-    ("kind", "line", "watched"),
-    [
-        ("newfs", "watch: auto", (Watch.POLLING, 5)),
-        ("newfs", "scan_every: 9s", (Watch.POLLING, 9)),
-        ("newfs", "watch: events", (Watch.EVENTS, 60)),
-        ("ext4", "watch: auto", (Watch.AUTO, 60)),
-        ("ext4", "watch: polling", (Watch.POLLING, 5)),
-    ],
-)
-def test_an_unheard_of_file_system_is_polled(
-    kind: str,
-    line: str,
-    watched: tuple[Watch, float],
-    folder: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    pretend(kind, folder / "in", monkeypatch)
-    (only,) = load(folder, text(line), probe_folders=True).routes
-    assert (only.watch, only.scan_every_s) == watched
 
 
 def test_every_route_is_tried(folder: Path) -> None:

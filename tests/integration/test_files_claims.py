@@ -9,16 +9,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from claim_fixtures import ME, ROWS, claim, drop, print_of
 from disk_fixtures import small_disk
 from journal_fixtures import NO_TEXT
 
 from pigment_watcher import errors
-from pigment_watcher.files import claims, moves
-from pigment_watcher.model import Fingerprint
+from pigment_watcher.files import claims, moves, places, reading
 
-ROWS = b"month,amount\n2026-09,120.50\n"
-ME = "0a1b2c3d4e5f"
-OTHER = "ffffffffffff"
 AS_ROOT = os.geteuid() == 0
 _NOBODY = 65534
 
@@ -28,26 +25,6 @@ def inbox(tmp_path: Path) -> Path:
     folder = tmp_path / "in"
     folder.mkdir()
     return folder
-
-
-def drop(inbox: Path, name: str = "a.csv", content: bytes = ROWS) -> tuple[Path, Fingerprint]:
-    path = inbox / name
-    path.write_bytes(content)
-    return path, print_of(path)
-
-
-def print_of(path: Path) -> Fingerprint:
-    found = claims.look(path)
-    assert found is not None
-    return found
-
-
-def claim(inbox: Path, name: str = "a.csv", job_id: int = 1) -> Path:
-    """Claim a file and return where it lies now."""
-    claims.make_places(inbox, ME, [job_id])
-    to = claims.path(inbox, ME, job_id, name)
-    claims.take(inbox / name, to)
-    return to
 
 
 def make_link(path: Path) -> None:
@@ -77,13 +54,13 @@ def test_only_regular_files_count(inbox: Path, make: Callable[[Path], None]) -> 
     """Behaviour D3, Q1."""
     make(inbox / "a.csv")
 
-    assert claims.look(inbox / "a.csv") is None
+    assert reading.look(inbox / "a.csv") is None
 
 
 def test_what_is_not_there_is_none(inbox: Path) -> None:
     drop(inbox)
-    assert claims.look(inbox / "b.csv") is None
-    assert claims.look(inbox / "a.csv" / "below") is None
+    assert reading.look(inbox / "b.csv") is None
+    assert reading.look(inbox / "a.csv" / "below") is None
 
 
 def test_a_fingerprint_tells_versions_apart(inbox: Path) -> None:
@@ -96,15 +73,15 @@ def test_a_fingerprint_tells_versions_apart(inbox: Path) -> None:
 
 def test_the_owner_is_known_as_far_as_the_system_knows_him(inbox: Path) -> None:
     path, _ = drop(inbox)
-    assert claims.owner(path) == (os.geteuid(), path.owner())
-    assert claims.owner(inbox / "gone") == (None, "")
+    assert reading.owner(path) == (os.geteuid(), path.owner())
+    assert reading.owner(inbox / "gone") == (None, "")
 
 
 @pytest.mark.skipif(not AS_ROOT, reason="only root gives files away")
 def test_an_owner_without_a_name_has_a_number(inbox: Path) -> None:
     path, _ = drop(inbox)
     os.chown(path, 54321, 54321)
-    assert claims.owner(path) == (54321, "")
+    assert reading.owner(path) == (54321, "")
 
 
 # ---------------------------------------------------------------- the last look
@@ -143,7 +120,7 @@ def as_nobody() -> Iterator[None]:
 
 def test_a_file_that_we_may_not_read_stays(inbox: Path) -> None:
     """Behaviour H10."""
-    for folder in (inbox, *list(inbox.parents)[:3]):
+    for folder in (inbox, *list(inbox.parents)[:4]):
         folder.chmod(folder.stat().st_mode | 0o755)
     path, _ = drop(inbox)
     path.chmod(0)
@@ -153,6 +130,63 @@ def test_a_file_that_we_may_not_read_stays(inbox: Path) -> None:
         claims.check(path, settled)
 
     assert print_of(path) == settled
+
+
+@pytest.mark.parametrize(
+    "content", [ROWS + bytes(1), bytes(100), ROWS * 5000 + bytes(9000), "a;b".encode("utf-16-be")]
+)
+def test_a_file_that_was_made_longer_than_it_is_filled_is_busy_where_that_is_asked_for(
+    inbox: Path, content: bytes
+) -> None:
+    """A copy over the network sets the size first."""
+    path, settled = drop(inbox, content=content)
+    claims.check(path, settled)
+
+    if content.startswith(b"\x00a"):  # wide characters end so by right
+        claims.check(path, settled, may_end_in_nul=False)
+        return
+    with pytest.raises(errors.FileBusy, match="not filled yet"):
+        claims.check(path, settled, may_end_in_nul=False)
+
+
+@pytest.mark.parametrize("content", [b"", ROWS, ROWS * 5000, "1;2\n".encode("utf-16-le")])
+def test_a_filled_file_may_be_claimed(inbox: Path, content: bytes) -> None:
+    claims.check(*drop(inbox, content=content), may_end_in_nul=False)
+
+
+def test_a_file_that_its_writer_locked_is_busy(
+    inbox: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only a share of another system lets a lock keep readers out."""
+
+    def locked(*_: object) -> bytes:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    path, settled = drop(inbox)
+    monkeypatch.setattr(os, "pread", locked)
+    with pytest.raises(errors.FileBusy, match="locked it"):
+        claims.check(path, settled, may_end_in_nul=False)
+
+
+def test_a_file_is_compared_without_inode_where_the_numbers_mean_nothing(inbox: Path) -> None:
+    path, settled = drop(inbox)
+    claims.check(path, settled.without_inode())
+
+
+@pytest.mark.parametrize("code", [errno.ENOTCONN, errno.ESTALE, errno.EIO])
+def test_a_drive_that_went_away_makes_no_file_unreadable(
+    inbox: Path, monkeypatch: pytest.MonkeyPatch, code: int
+) -> None:
+    """A server that dies in that moment can't be made here."""
+
+    def away(*_: object, **__: object) -> int:
+        raise OSError(code, os.strerror(code))
+
+    path, settled = drop(inbox)
+    monkeypatch.setattr(os, "open", away)
+    with pytest.raises(OSError, match=os.strerror(code)) as told:
+        claims.check(path, settled)
+    assert told.value.errno == code
 
 
 # ---------------------------------------------------------------- claims
@@ -177,8 +211,8 @@ def test_any_name_can_be_claimed(inbox: Path, name: str) -> None:
 
 
 def test_places_are_made_once(inbox: Path) -> None:
-    claims.make_places(inbox, ME, [1, 2])
-    claims.make_places(inbox, ME, [2, 3])
+    places.make_places(inbox, ME, [1, 2])
+    places.make_places(inbox, ME, [2, 3])
     assert sorted(path.name for path in (inbox / "processing" / ME).iterdir()) == ["1", "2", "3"]
 
 
@@ -199,22 +233,58 @@ def test_a_file_that_vanished_before_its_claim_is_told(inbox: Path) -> None:
 
 
 def test_a_rename_that_was_done_and_answered_as_missing_counts(inbox: Path) -> None:
-    """A network drive may ask twice and answer the second time."""
+    """A network drive may ask twice and answer the second time, and have a new number for it."""
+    path, settled = drop(inbox)
+    places.make_places(inbox, ME, [1])
+    to = places.path(inbox, ME, 1, "a.csv")
+    to.write_bytes(path.read_bytes())
+    os.utime(to, ns=(0, settled.mtime_ns))
+    path.unlink()
+
+    claims.take(path, to, settled)
+
+
+def test_another_file_in_its_place_does_not_stand_for_a_file_that_vanished(inbox: Path) -> None:
+    path, settled = drop(inbox)
+    to = claim(inbox)
+    os.utime(to, ns=(0, settled.mtime_ns + 1))
+    with pytest.raises(errors.FileVanished):
+        claims.take(path, to, settled)
+
+
+def test_without_a_place_to_go_no_file_vanished(inbox: Path) -> None:
+    """The drive was unmounted between the place and the claim."""
+    path, settled = drop(inbox)
+    to = places.path(inbox, ME, 1, "a.csv")
+    path.unlink()
+    with pytest.raises(FileNotFoundError):
+        claims.take(path, to, settled)
+
+
+def test_a_file_that_is_said_to_be_missing_and_is_there_did_not_vanish(
+    inbox: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only a share of another system answers so."""
+
+    def refuse(*_: object) -> None:
+        raise FileNotFoundError(errno.ENOENT, "No such file or directory")
+
+    monkeypatch.setattr(moves, "rename", refuse)
     drop(inbox)
-    claim(inbox)
-    claim(inbox)
+    with pytest.raises(FileNotFoundError):
+        claim(inbox)
 
 
 def test_of_two_who_claim_a_file_one_gets_it(inbox: Path) -> None:
     """Behaviour C1."""
-    drop(inbox)
-    claims.make_places(inbox, ME, [1, 2])
+    _, found = drop(inbox)
+    places.make_places(inbox, ME, [1, 2])
     together, lost = threading.Barrier(2), []
 
     def take(job_id: int) -> None:
         together.wait()
         try:
-            claims.take(inbox / "a.csv", claims.path(inbox, ME, job_id, "a.csv"))
+            claims.take(inbox / "a.csv", places.path(inbox, ME, job_id, "a.csv"), found)
         except errors.FileVanished:
             lost.append(job_id)
 
@@ -225,14 +295,14 @@ def test_of_two_who_claim_a_file_one_gets_it(inbox: Path) -> None:
         thread.join()
 
     assert len(lost) == 1
-    assert len(claims.claimed(inbox, ME)) == 1
+    assert len(places.claimed(inbox, ME)) == 1
 
 
 @pytest.mark.parametrize(
     ("code", "error"),
     [
-        (errno.EBUSY, errors.FileChanged),
-        (errno.ETXTBSY, errors.FileChanged),
+        (errno.EBUSY, errors.FileBusy),
+        (errno.ETXTBSY, errors.FileBusy),
         (errno.EROFS, OSError),
     ],
 )
@@ -254,9 +324,9 @@ def test_a_file_that_another_program_holds_is_not_claimed(
 def test_a_file_of_a_failed_folder_elsewhere_is_copied(inbox: Path, tmp_path: Path) -> None:
     with small_disk(tmp_path / "failed") as failed:
         (failed / "a.csv").write_bytes(ROWS)
-        claims.make_places(inbox, ME, [1])
-        to = claims.path(inbox, ME, 1, "a.csv")
-        claims.take(failed / "a.csv", to)
+        places.make_places(inbox, ME, [1])
+        to = places.path(inbox, ME, 1, "a.csv")
+        claims.take(failed / "a.csv", to, print_of(failed / "a.csv"))
 
         assert to.read_bytes() == ROWS
         assert list(failed.iterdir()) == []
@@ -302,13 +372,13 @@ def test_a_twin_with_other_bytes_stays(inbox: Path) -> None:
 def test_a_jobs_folder_goes_when_it_is_empty(inbox: Path) -> None:
     drop(inbox)
     to = claim(inbox)
-    claims.drop_place(to.parent)
+    places.drop_place(to.parent)
     assert to.exists()
 
     to.unlink()
-    claims.drop_place(to.parent)
+    places.drop_place(to.parent)
     assert not to.parent.exists()
-    claims.drop_place(to.parent)
+    places.drop_place(to.parent)
 
 
 # ---------------------------------------------------------------- opening
@@ -318,7 +388,7 @@ def test_a_claimed_file_is_lent_unbuffered(inbox: Path) -> None:
     """Behaviour T9, G17."""
     _, before = drop(inbox)
     to = claim(inbox)
-    with claims.opened(to, before) as file:
+    with reading.opened(to, before) as file:
         assert file.read() == ROWS
     assert file.closed
 
@@ -328,7 +398,7 @@ def test_a_claimed_file_that_changed_is_not_lent(inbox: Path) -> None:
     to = claim(inbox)
     to.write_bytes(ROWS * 2)
     with pytest.raises(errors.FileChanged, match="changed after it was claimed"):
-        claims.opened(to, before).__enter__()
+        reading.opened(to, before).__enter__()
 
 
 @pytest.mark.parametrize("make", NO_FILES)
@@ -341,80 +411,10 @@ def test_what_took_a_claimed_files_place_is_never_read(
     to.unlink()
     make(to)
     with pytest.raises(errors.FileUnreadable):
-        claims.opened(to, before).__enter__()
+        reading.opened(to, before).__enter__()
 
 
 def test_a_claimed_file_that_vanished_is_told(inbox: Path) -> None:
     _, before = drop(inbox)
     with pytest.raises(errors.FileVanished):
-        claims.opened(inbox / "gone", before).__enter__()
-
-
-# ---------------------------------------------------------------- instances
-
-
-def test_the_instances_of_an_inbox_and_their_files_are_known(inbox: Path) -> None:
-    assert claims.instances(inbox) == []
-    assert claims.claimed(inbox, ME) == []
-    drop(inbox)
-    to = claim(inbox, job_id=12)
-    claims.make_home(inbox, OTHER)
-    (inbox / "processing" / "note.txt").touch()
-
-    assert claims.instances(inbox) == [ME, OTHER]
-    assert claims.claimed(inbox, ME) == [to]
-    assert claims.claimed(inbox, OTHER) == []
-
-
-def test_an_unfinished_copy_is_no_claimed_file(inbox: Path) -> None:
-    """A crash in the middle of a copy must not look like somebody's file."""
-    claims.make_places(inbox, ME, [7])
-    (claims.place(inbox, ME, 7) / ".7.part").touch()
-    (claims.place(inbox, ME, 7) / "a.part").touch()
-
-    assert [path.name for path in claims.claimed(inbox, ME)] == ["a.part"]
-
-
-def test_our_folder_must_be_there_to_believe_that_a_file_is_not(inbox: Path) -> None:
-    """Behaviour T5."""
-    with pytest.raises(FileNotFoundError, match="is the drive mounted"):
-        claims.expect_home(inbox, ME)
-    claims.make_home(inbox, ME)
-    claims.expect_home(inbox, ME)
-
-
-def test_the_starts_are_counted_in_the_folder_too(inbox: Path) -> None:
-    assert claims.read_starts(inbox, ME) == 0
-    claims.write_starts(inbox, ME, 41)
-    claims.write_starts(inbox, ME, 42)
-
-    assert claims.read_starts(inbox, ME) == 42
-    assert claims.claimed(inbox, ME) == []
-
-
-@pytest.mark.parametrize("spoil", ["words", "nothing", "folder"])
-def test_a_count_that_can_not_be_read_is_none(inbox: Path, spoil: str) -> None:
-    path = claims.make_home(inbox, ME) / claims.STARTS
-    if spoil == "folder":
-        path.mkdir()
-    else:
-        path.write_text("" if spoil == "nothing" else "seven")
-    assert claims.read_starts(inbox, ME) == 0
-
-
-def test_silence_is_measured_by_the_drives_own_clock(inbox: Path) -> None:
-    claims.write_starts(inbox, ME, 1)
-    claims.write_starts(inbox, OTHER, 1)
-    spoke = inbox / "processing" / OTHER / claims.STARTS
-    now = (inbox / "processing" / ME / claims.STARTS).stat().st_mtime
-    os.utime(spoke, (now - 900, now - 900))
-    assert claims.silent_s(inbox, OTHER, ME) == pytest.approx(900)
-
-    claims.touch_starts(inbox, OTHER)
-    assert claims.silent_s(inbox, OTHER, ME) < 1
-
-
-def test_who_never_spoke_is_silent_for_ever(inbox: Path) -> None:
-    claims.write_starts(inbox, ME, 1)
-    claims.make_home(inbox, OTHER)
-    assert claims.silent_s(inbox, OTHER, ME) == float("inf")
+        reading.opened(inbox / "gone", before).__enter__()

@@ -1,6 +1,5 @@
 """Renames that never overwrite, and moves between file systems that never lose."""
 
-import ctypes
 import errno
 import os
 import stat
@@ -17,8 +16,6 @@ from pigment_watcher.files import moves
 
 ROWS = b"month,amount\n2026-09,120.50\n"
 TOKEN = "pigment-watcher-7"
-#: What a drive answers that knows no renameat2 with flags.
-NO_FLAGS = [errno.EINVAL, errno.ENOSYS]
 
 
 @pytest.fixture
@@ -36,25 +33,6 @@ def disk(tmp_path: Path) -> Iterator[Path]:
         yield mounted
 
 
-class OldDrive:
-    """A drive that answers as those do that lack a call; no such one can be mounted here."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, code: int) -> None:
-        self._patch = monkeypatch
-        self._patch.setattr(moves._libc, "renameat2", self._refuse, raising=False)
-        self._code = code
-
-    def _refuse(self, *_: object) -> int:
-        ctypes.set_errno(self._code)
-        return -1
-
-    def without_links(self, code: int) -> None:
-        def refuse(*_: object, **__: object) -> None:
-            raise OSError(code, os.strerror(code))
-
-        self._patch.setattr(os, "link", refuse)
-
-
 # ---------------------------------------------------------------- rename
 
 
@@ -66,67 +44,6 @@ def test_a_file_is_renamed(source: Path, name: str) -> None:
 
     assert os.listdir(source.parent) == [name]  # noqa: PTH208  # the names as they are
     assert source.with_name(name).stat().st_ino == inode
-
-
-@pytest.mark.parametrize("old", [0, *NO_FLAGS])
-@pytest.mark.parametrize("kind", ["file", "link", "folder", "itself"])
-def test_a_name_that_is_taken_is_never_overwritten(
-    source: Path, monkeypatch: pytest.MonkeyPatch, old: int, kind: str
-) -> None:
-    """Behaviour G2."""
-    if old:
-        OldDrive(monkeypatch, old)
-    target = source.with_name("taken")
-    match kind:
-        case "file":
-            target.write_bytes(b"somebody's")
-        case "link":
-            target.symlink_to("nowhere")
-        case "folder":
-            target.mkdir()
-        case _:
-            target.hardlink_to(source)
-    before = target.lstat()
-
-    with pytest.raises(errors.NameTaken, match="taken: exists already"):
-        moves.rename(source, target)
-
-    assert source.read_bytes() == ROWS
-    after = target.lstat()
-    assert (after.st_ino, after.st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
-
-
-@pytest.mark.parametrize("code", NO_FLAGS)
-def test_a_drive_without_that_rename_gets_a_hard_link_first(
-    source: Path, monkeypatch: pytest.MonkeyPatch, code: int
-) -> None:
-    OldDrive(monkeypatch, code)
-    moves.rename(source, source.with_name("b.csv"))
-
-    assert not source.exists()
-    assert source.with_name("b.csv").read_bytes() == ROWS
-
-
-@pytest.mark.parametrize("code", [errno.EPERM, errno.ENOTSUP, errno.EIO, errno.EMLINK])
-def test_a_drive_that_knows_no_links_either_is_looked_at_first(
-    source: Path, monkeypatch: pytest.MonkeyPatch, code: int
-) -> None:
-    OldDrive(monkeypatch, errno.EINVAL).without_links(code)
-    source.with_name("taken").touch()
-    with pytest.raises(errors.NameTaken):
-        moves.rename(source, source.with_name("taken"))
-
-    moves.rename(source, source.with_name("b.csv"))
-    assert source.with_name("b.csv").read_bytes() == ROWS
-
-
-def test_a_link_that_fails_for_another_reason_is_told(
-    source: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    OldDrive(monkeypatch, errno.EINVAL).without_links(errno.EROFS)
-    with pytest.raises(OSError, match="Read-only"):
-        moves.rename(source, source.with_name("b.csv"))
-    assert source.read_bytes() == ROWS
 
 
 def test_a_file_that_is_not_there_is_told_with_both_names(tmp_path: Path) -> None:

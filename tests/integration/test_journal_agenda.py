@@ -193,6 +193,18 @@ def test_polls_go_on_while_no_worker_may_push(journal: Journal) -> None:
     assert journal.agenda.next(NOW, LIMITS, may_push=False, in_hands={polled.id}) is None
 
 
+def test_a_call_that_comes_too_early_lets_what_is_due_within_a_minute_go_first(
+    journal: Journal,
+) -> None:
+    claimed = claim_one(journal, "early.csv", configuration_id=OTHER_LANE)
+    early = lead(journal, claimed, State.IMPORTING, due_at=NOW - 100, is_early=True)
+    other = importing(journal, due_at=NOW - 41)
+    assert at_once(journal).job == other
+
+    journal.jobs.move(other, State.IMPORTING, at=NOW, due_at=NOW - 39)
+    assert at_once(journal).job == early
+
+
 def test_the_next_due_time_is_the_earliest_of_all(journal: Journal) -> None:
     importing(journal, due_at=NOW + 30)
     claim_one(journal, configuration_id=OTHER_LANE, due_at=NOW + 20)
@@ -214,14 +226,19 @@ def everything(journal: Journal) -> None:
 
 def possible(journal: Journal, now: float = NOW) -> set[str]:
     """Return all steps that are due."""
-    found: set[str] = set()
+    return {work.step for work in every(journal, now)}
+
+
+def every(journal: Journal, now: float = NOW) -> list[Work]:
+    """Return all that is due."""
+    found: list[Work] = []
     hands: set[int] = set()
     probing: set[str] = set()
     while True:
         work = journal.agenda.next(now, LIMITS, in_hands=hands, probing=probing)
         if not isinstance(work, Work):
             return found
-        found.add(work.step)
+        found.append(work)
         hands |= {work.job.id} if work.job else set()
         probing |= {work.condition.subject} if work.condition else set()
 
@@ -243,7 +260,8 @@ def possible(journal: Journal, now: float = NOW) -> set[str]:
         (ConditionKind.ROUTE_PAUSED, "sales", {"poll"}),
         (ConditionKind.ROUTE_PAUSED, "costs", {"push", "poll"}),
         (ConditionKind.HOST_UNAVAILABLE, HOST, {"push", "poll"}),
-        (ConditionKind.FOLDER_LOST, str(RULES.directory), {"push", "poll"}),
+        (ConditionKind.FOLDER_LOST, str(RULES.directory), {"poll"}),
+        (ConditionKind.FOLDER_LOST, "/srv/other", {"push", "poll"}),
     ],
 )
 def test_a_trouble_stops_what_it_is_about_and_no_more(
@@ -294,7 +312,7 @@ def test_finished_files_are_moved_whatever_is_closed(journal: Journal) -> None:
 
     work = at_once(journal, limits=limits)
 
-    assert (work.step, work.job, work.slot) == ("archive", moved, None)
+    assert (work.step, work.job, work.is_request) == ("archive", moved, False)
 
 
 @pytest.mark.parametrize("kind", [ConditionKind.LANE_BUSY, ConditionKind.CONFIGURATION_MISSING])
@@ -354,16 +372,27 @@ def test_in_a_held_lane_the_right_retry_overtakes_that_of_another_file(journal: 
 # ---------------------------------------------------------------- limits
 
 
-def test_every_call_takes_a_slot_of_its_host_and_a_push_one_of_its_lane(journal: Journal) -> None:
+def test_a_push_is_a_request_of_its_lane_and_a_move_is_none(journal: Journal) -> None:
     everything(journal)
+    lead(journal, claim_one(journal, configuration_id="x"), State.ARCHIVING)
     trouble(journal, ConditionKind.KEY_REFUSED, "/other/key")
+    found = {work.step: work for work in every(journal)}
 
-    assert possible(journal) == {"push", "poll", "probe"}
+    assert {step for step, work in found.items() if work.is_request} == {"push", "poll", "probe"}
+    assert found["push"].lane == LANE
+    assert found["poll"].lane is found["probe"].lane is found["archive"].lane is None
 
-    assert journal.calls.count(HOST, since=0.0) == 3
-    once = Limit(requests=1, per_s=60.0)
-    assert journal.calls.push_free_at(LANE, once, NOW) == NOW + 60.0
-    assert journal.calls.push_free_at(OTHER_LANE, once, NOW) == NOW
+
+def test_what_was_handed_out_and_is_not_counted_yet_takes_its_slot_all_the_same(
+    journal: Journal,
+) -> None:
+    limits = replace(LIMITS, requests=Limit(3, 300.0))
+    journal.calls.book(HOST, None, NOW - 100)
+    claim_one(journal, "a.csv")
+
+    assert journal.agenda.next(NOW, limits, reserved=2) == NOW + 200
+    assert journal.agenda.next(NOW, limits, reserved=3) == NOW + 1
+    assert pushed(journal, limits=limits, reserved=1) == "a.csv"
 
 
 def test_no_request_leaves_before_the_window_slid_on(journal: Journal) -> None:
@@ -386,18 +415,6 @@ def test_a_lane_that_used_its_pushes_up_stops_no_other(journal: Journal) -> None
 
     assert polled.job is not None
     assert journal.agenda.next(NOW, limits, in_hands={polled.job.id}) == NOW + 3000
-
-
-def test_a_slot_that_was_given_back_is_free(journal: Journal) -> None:
-    limits = replace(LIMITS, pushes=Limit(1, 3600.0), requests=Limit(1, 300.0))
-    claim_one(journal, "a.csv")
-    slot = at_once(journal, limits=limits).slot
-    assert slot is not None
-    assert journal.agenda.next(NOW, limits) == NOW + 3600
-
-    journal.calls.give_back(slot)
-
-    assert pushed(journal, limits=limits) == "a.csv"
 
 
 # ---------------------------------------------------------------- ten thousand
@@ -464,7 +481,7 @@ def test_every_question_about_jobs_is_answered_by_an_index(journal: Journal) -> 
     jobs = [step for step in plans if step.startswith(("SCAN j", "SEARCH j"))]
     assert {step.partition(" USING ")[2] for step in jobs} == {
         "INDEX jobs_archiving",
-        "INDEX jobs_polls",
+        "INDEX jobs_polls (is_early=?)",
         "INDEX jobs_busy (configuration_id=?)",
         "INDEX jobs_queue (configuration_id=?)",
         "INTEGER PRIMARY KEY (rowid=?)",

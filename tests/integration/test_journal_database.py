@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from disk_fixtures import free_bytes, small_disk
 from journal_fixtures import new_job
+from rig_fixtures import without_rights
 
 from pigment_watcher import errors
 from pigment_watcher.journal import NAME, Journal, database
@@ -226,7 +227,7 @@ def test_a_mistake_in_our_own_sql_is_not_taken_for_trouble_with_the_disk(tmp_pat
         with pytest.raises(sqlite3.OperationalError, match="no such table"):
             ask(journal, "SELECT * FROM absent")
         with pytest.raises(sqlite3.IntegrityError), journal._database.writing() as connection:
-            connection.execute("INSERT INTO lanes VALUES (NULL)")
+            connection.execute("INSERT INTO lanes VALUES (NULL, NULL)")
 
 
 def test_threads_take_turns(tmp_path: Path) -> None:
@@ -356,6 +357,24 @@ def test_two_processes_may_make_the_same_journal_at_once(
     monkeypatch.setattr(database, "_version", slow_version)
     with closing(Journal.open(tmp_path)) as journal, closing(others[0]):
         assert ask(journal, "PRAGMA user_version") == len(database._migrations())
+
+
+@pytest.mark.parametrize("name", [NAME, f"{NAME}-journal"])
+@pytest.mark.parametrize("mode", [0, 0o200, 0o400])
+def test_a_journal_that_this_user_may_not_use_is_refused_with_the_remedy(
+    tmp_path: Path, name: str, mode: int
+) -> None:
+    """SQLite would say that it is unable to open it, or speak of an I/O error."""
+    make(tmp_path)
+    (tmp_path / name).touch()
+    (tmp_path / name).chmod(mode)
+    words = f"{name}: permission denied: let the service's user read and write it"
+    with without_rights(), pytest.raises(errors.JournalClosed, match=words):
+        Journal.open(tmp_path)
+
+    (tmp_path / name).chmod(0o600)
+    with closing(Journal.open(tmp_path)) as journal:
+        assert count(journal) == 1
 
 
 def test_a_file_that_another_process_made_first_is_no_trouble(tmp_path: Path) -> None:

@@ -29,16 +29,26 @@ from pigment_watcher.journal import Journal
 from pigment_watcher.journal.jobs import Waiting
 from pigment_watcher.model import (
     AfterFailure,
+    Duplicates,
     Fingerprint,
     LoadMode,
     Order,
     Outcome,
+    Report,
     Rules,
+    Skipped,
     SkippedRows,
     State,
 )
 from pigment_watcher.policy import transitions
 
+REPORT = Report(
+    inserted=3,
+    skipped=2,
+    created=0,
+    skips=(Skipped(reason="ParsingError", column="Betr\u00e4ge", samples=("1,5", "x")),),
+    more_kinds=1,
+)
 STEPS = list(itertools.permutations(State, 2))
 ILLEGAL = [step for step in STEPS if step not in transitions.ALLOWED]
 
@@ -62,10 +72,14 @@ def test_all_that_is_known_of_a_file_travels_with_its_job(tmp_path: Path) -> Non
     job = new_job(
         owner_uid=1000,
         owner_name="ann",
-        report={"inserted": 3, "skipped": 0},
+        report=REPORT,
         target=INBOX / "done/a.csv",
         outcome=Outcome.IMPORTED,
+        asks_plainly=True,
+        report_denials=2,
         forbidden=True,
+        even_if_imported=True,
+        removed_at=9.5,
         import_id="f2b03cab-ba63-4525-bd59-c597f6721973",
         sha256="ab" * 32,
         bytes_sent=8,
@@ -90,6 +104,7 @@ def test_a_job_keeps_the_rules_it_began_under(journal: Journal) -> None:
         after_failure=AfterFailure.HOLD,
         skipped_rows=SkippedRows.FAIL,
         allow_empty=True,
+        duplicates=Duplicates.REFUSE,
         quiet_s=0.5,
         key="/etc/other-key",
     )
@@ -211,8 +226,9 @@ def test_of_many_who_move_a_job_at_once_one_succeeds(journal: Journal) -> None:
         {"outcome": Outcome.UNSURE, "reason": "r", "answer": "a", "advice": "b"},
         {"fingerprint": Fingerprint(1, 2, 3, 4), "due_at": 4.5},
         {"rules": RULES, "source": Path("/x"), "name": "y", "target": Path("/z")},
-        {"forbidden": True, "report": {"inserted": 1}},
-        {"target": None, "outcome": None, "report": None, "import_id": "i"},
+        {"forbidden": True, "report": REPORT},
+        {"asks_plainly": True, "report_denials": 1},
+        {"target": None, "outcome": None, "report": None, "import_id": None},
     ],
 )
 def test_a_change_is_stored_as_it_is_returned(journal: Journal, changes: dict[str, Any]) -> None:
@@ -278,39 +294,6 @@ def test_the_suspicion_against_forbidden_files_of_a_key_is_taken_back(journal: J
     assert [job.forbidden for job in journal.jobs.unfinished()] == [False, True]
 
 
-@pytest.mark.parametrize(
-    ("key", "since", "deadline_from", "moved_on"),
-    [
-        (None, 100.0, 50.0, 150.0),  # the whole hundred seconds
-        (None, 100.0, 180.0, 200.0),  # only what lies after its own begin
-        ("default", 100.0, 50.0, 150.0),
-        ("/other", 100.0, 50.0, 50.0),
-        (None, 100.0, 250.0, 250.0),  # begins in the future, by a wrong clock
-    ],
-)
-def test_time_without_answers_does_not_count_for_a_deadline(
-    journal: Journal, key: str | None, since: float, deadline_from: float, moved_on: float
-) -> None:
-    times = {"deadline_from": deadline_from, "missing_since": deadline_from}
-    job = lead(journal, claim_one(journal), State.IMPORTING, **times)
-
-    journal.jobs.stretch_deadlines(key, since, now=200.0)
-
-    found = journal.jobs.get(job.id)
-    assert found is not None
-    assert (found.deadline_from, found.missing_since) == (moved_on, moved_on)
-
-
-def test_an_import_that_was_never_missing_is_not_so_by_a_block(journal: Journal) -> None:
-    job = lead(journal, claim_one(journal), State.IMPORTING, deadline_from=50.0)
-
-    journal.jobs.stretch_deadlines(None, 100.0, now=200.0)
-
-    found = journal.jobs.get(job.id)
-    assert found is not None
-    assert found.missing_since is None
-
-
 @pytest.mark.parametrize(("lane", "due"), [(None, [5.0, 5.0, 1.0]), (LANE, [5.0, 9.0, 1.0])])
 def test_what_waits_is_tried_at_once(journal: Journal, lane: str | None, due: list[float]) -> None:
     jobs = [new_job(due_at=9.0), new_job(due_at=9.0, configuration_id=OTHER_LANE)]
@@ -320,6 +303,19 @@ def test_what_waits_is_tried_at_once(journal: Journal, lane: str | None, due: li
     journal.jobs.hasten(5.0, lane)
 
     assert sorted(job.due_at for job in journal.jobs.history()) == sorted([*due, 9.0])
+
+
+@pytest.mark.parametrize(
+    ("retries", "planned", "due_at"), [(0, 9.0, 9.0), (1, 9.0, 5.0), (0, 4e9, 5.0)]
+)
+def test_an_import_that_answers_is_asked_after_no_sooner_unless_that_is_out_of_reach(
+    journal: Journal, retries: int, planned: float, due_at: float
+) -> None:
+    lead(journal, claim_one(journal), State.IMPORTING, due_at=planned, retries=retries)
+
+    journal.jobs.hasten(5.0)
+
+    assert [job.due_at for job in journal.jobs.unfinished()] == [due_at]
 
 
 def test_old_ends_are_removed_with_their_story_and_nothing_else(journal: Journal) -> None:
@@ -395,6 +391,16 @@ def test_it_is_known_whether_another_push_was_taken_meanwhile(journal: Journal) 
     assert journal.jobs.others_taken(mine.evolve(rejected_at=5.0))
     assert not journal.jobs.others_taken(mine.evolve(rejected_at=5.1))
     assert not journal.jobs.others_taken(other.evolve(rejected_at=1.0))
+
+
+def test_an_import_is_known_as_that_of_another_job(journal: Journal) -> None:
+    mine, other = claim(journal, new_job(), new_job(configuration_id=OTHER_LANE))
+    lead(journal, other, State.IMPORTING, import_id="f2b03cab-ba63-4525-bd59-c597f6721973")
+
+    assert journal.jobs.is_of_another("f2b03cab-ba63-4525-bd59-c597f6721973", mine)
+    assert journal.jobs.is_of_another("F2B03CAB-BA63-4525-BD59-C597F6721973", mine)
+    assert not journal.jobs.is_of_another("f2b03cab-ba63-4525-bd59-c597f6721973", other)
+    assert not journal.jobs.is_of_another("33d0d7d0-6125-47c4-b36a-882f4ed53b33", mine)
 
 
 def test_what_waits_is_counted_by_route_and_state(journal: Journal) -> None:

@@ -7,11 +7,12 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from journal_fixtures import LANE, OTHER_LANE
+from journal_fixtures import LANE, OTHER_LANE, make_older
 
 from pigment_watcher import errors
-from pigment_watcher.journal import Journal, ServiceLock, is_held
+from pigment_watcher.journal import NAME, Journal, ServiceLock, is_held
 from pigment_watcher.model import Condition, ConditionKind, Limit
+from pigment_watcher.mounts import Mount
 from pigment_watcher.policy import delays
 
 HOST = "pigment.app"
@@ -77,6 +78,25 @@ def test_a_condition_is_put_off_after_each_attempt_in_vain(journal: Journal) -> 
     assert journal.conditions.all() == [condition(60.0, attempts=1)]
 
 
+@pytest.mark.parametrize(
+    ("since", "due", "clamped"),
+    [
+        (900.0, 1200.0, (100.0, 100.0)),  # begun in the future: a wrong clock said so
+        (900.0, None, (100.0, None)),
+        (50.0, 1200.0, (50.0, 1200.0)),
+    ],
+)
+def test_a_condition_of_the_future_counts_as_begun_now(
+    journal: Journal, since: float, due: float | None, clamped: tuple[float, float | None]
+) -> None:
+    journal.conditions.begin(condition(due, kind=BUSY, since=since))
+
+    journal.conditions.clamp(100.0)
+
+    (found,) = journal.conditions.all()
+    assert (found.since, found.due_at) == clamped
+
+
 def test_a_condition_ends_once(journal: Journal) -> None:
     journal.conditions.begin(condition(5.0))
 
@@ -129,6 +149,13 @@ def test_a_reload_looks_at_every_condition_that_may_be_mended(
 # ---------------------------------------------------------------- requests
 
 
+def test_the_last_request_is_known_as_long_as_it_counts(journal: Journal) -> None:
+    assert journal.calls.last() is None
+    for at in (3.0, 7.0, 5.0):
+        journal.calls.book(HOST, None, at)
+    assert journal.calls.last() == 7.0
+
+
 def test_every_request_of_a_host_counts_for_its_limit(journal: Journal) -> None:
     limit = Limit(requests=3, per_s=10.0)
     for at, lane in ((1.0, None), (2.0, LANE), (3.0, None)):
@@ -155,15 +182,6 @@ def test_pushes_count_for_their_configuration_alone(journal: Journal) -> None:
 
     assert journal.calls.push_free_at(LANE, limit, 10.0) == 3605.0
     assert journal.calls.push_free_at(OTHER_LANE, limit, 10.0) == 10.0
-
-
-def test_a_request_that_was_not_made_does_not_count(journal: Journal) -> None:
-    slot = journal.calls.book(HOST, LANE, 5.0)
-    journal.calls.book(HOST, None, 6.0)
-    journal.calls.give_back(slot)
-
-    assert journal.calls.count(HOST, since=0.0) == 1
-    assert journal.calls.push_free_at(LANE, Limit(requests=1, per_s=60.0), 10.0) == 10.0
 
 
 def test_requests_are_counted_over_restarts_and_by_other_commands(tmp_path: Path) -> None:
@@ -268,12 +286,24 @@ def test_two_journals_never_share_an_instance(tmp_path: Path) -> None:
     assert len(found) == 2
 
 
-def test_the_inboxes_that_were_there_are_known(journal: Journal) -> None:
-    odd = Path("/srv/caf\udce9")
-    journal.identity.remember_folders([(odd, "ext4", "/dev/caf\udce9"), (Path("/b"), "nfs", "x:/")])
-    journal.identity.remember_folders([(odd, "nfs4", "y:/")])
+def test_what_the_folders_lay_on_is_known(journal: Journal) -> None:
+    odd, other = Path("/srv/caf\udce9"), Path("/b")
+    disk, share = (
+        Mount("ext4", "/dev/a", Path("/srv")),
+        Mount("nfs4", "y:/", Path("/srv/caf\udce9")),
+    )
+    journal.identity.remember_drives({odd: disk, other: disk})
+    journal.identity.remember_drives({odd: share})
 
-    assert journal.identity.known_folders() == {odd, Path("/b")}
+    assert journal.identity.known_drives() == {odd: share, other: disk}
+
+
+def test_what_a_folder_lay_on_can_be_forgotten(journal: Journal) -> None:
+    disk = Mount("ext4", "/dev/a", Path("/"))
+    journal.identity.remember_drives({Path("/a"): disk, Path("/b"): disk})
+    journal.identity.forget_drives([Path("/a"), Path("/never")])
+
+    assert journal.identity.known_drives() == {Path("/b"): disk}
 
 
 # ---------------------------------------------------------------- the lock
@@ -319,3 +349,40 @@ def test_no_lock_file_means_that_nothing_runs(tmp_path: Path) -> None:
 def test_a_lock_file_that_can_not_be_opened_is_told(tmp_path: Path) -> None:
     with pytest.raises(errors.FolderError, match=r"service\.lock: No such file"):
         ServiceLock(tmp_path / "nowhere").take()
+
+
+def test_requests_of_an_older_journal_count_on(tmp_path: Path) -> None:
+    with closing(Journal.open(tmp_path)) as journal:
+        for at, host, lane in (
+            (1.0, HOST, LANE),
+            (2.0, "other.host", LANE),
+            (3.0, HOST, None),
+            (4.0, HOST, LANE),
+        ):
+            journal.calls.book(host, lane, at)
+    make_older(tmp_path / NAME, 7)
+
+    with closing(Journal.open(tmp_path)) as journal:
+        calls = journal.calls
+        assert [calls.host_free_at(HOST, Limit(n, 10.0), 5.0) for n in (1, 3, 4)] == [14, 11, 5]
+        assert calls.push_free_at(LANE, Limit(3, 10.0), 5.0) == 11
+        calls.book(HOST, LANE, 5.0)
+        assert calls.host_free_at(HOST, Limit(4, 10.0), 5.0) == 11
+        assert calls.count(HOST, 1.0) == 3
+
+
+def test_a_request_is_found_by_its_number_however_many_there_are(journal: Journal) -> None:
+    with journal.writing():
+        for at in range(5_000):
+            journal.calls.book(HOST, LANE, float(at))
+    ticks: list[int] = []
+    with journal._database.reading() as connection:
+        connection.set_progress_handler(lambda: ticks.append(1), 100)
+        try:
+            limit = Limit(requests=4_000, per_s=10.0)
+            assert journal.calls.host_free_at(HOST, limit, 5_000.0) == 5_000.0
+            assert journal.calls.push_free_at(LANE, limit, 5_000.0) == 5_000.0
+            assert journal.calls.count(HOST, 999.0) == 4_000
+        finally:
+            connection.set_progress_handler(None, 100)
+    assert len(ticks) < 10

@@ -29,7 +29,11 @@ def two(tmp_path: Path, pigment: Simulator) -> Iterator[Rig]:
 
 
 def is_over(one: Rig) -> bool:
-    return once.is_over(one.recorder, one.desk, one.intake, one.clock.now() - 1.0)
+    return is_over_since(one, one.clock.now() - 1.0)
+
+
+def is_over_since(one: Rig, began: float) -> bool:
+    return not one.intake.first_files_open and once.is_over(one.recorder, one.desk, began)
 
 
 def exit_code(one: Rig) -> int:
@@ -46,6 +50,13 @@ def pause(one: Rig, name: str) -> None:
     one.journal.conditions.begin(
         Condition(kind=ConditionKind.ROUTE_PAUSED, subject=name, since=0.0)
     )
+
+
+def test_a_file_without_its_marker_is_not_waited_for(tmp_path: Path, pigment: Simulator) -> None:
+    with rig(tmp_path, route(tmp_path / "in", marker="{name}.ok"), url=pigment.url) as one:
+        one.put("a.csv")
+        one.look()
+        assert is_over(one)
 
 
 def test_it_is_over_when_every_first_file_has_ended(two: Rig, pigment: Simulator) -> None:
@@ -149,10 +160,10 @@ def test_a_host_that_is_away_is_waited_for_a_minute(two: Rig, pigment: Simulator
     two.take_in("a.csv")
     began = two.clock.now()
     two.work()
-    assert not once.is_over(two.recorder, two.desk, two.intake, began)
+    assert not is_over_since(two, began)
     two.clock.advance(61.0)
-    assert once.is_over(two.recorder, two.desk, two.intake, began)
-    assert not once.is_over(two.recorder, two.desk, two.intake, two.clock.now())
+    assert is_over_since(two, began)
+    assert not is_over_since(two, two.clock.now())
 
 
 def test_a_held_lane_waits_for_a_person_and_not_for_its_retry(

@@ -24,7 +24,8 @@ from scripted_server import (
 )
 
 from pigment_watcher import errors, pigment
-from pigment_watcher.model import Accepted, ImportState
+from pigment_watcher.model import Accepted, Asking, ImportState
+from pigment_watcher.pigment import answers
 
 
 @pytest.fixture
@@ -104,6 +105,50 @@ def test_a_status_asks_after_the_import(serve: Serve) -> None:
     assert peer.header("Authorization") == f"Bearer {KEY}"
 
 
+@pytest.mark.parametrize(
+    ("asking", "path"),
+    [
+        (Asking.REPORT, f"/api/v1/import/{IMPORT}/status?includedDetailedReport=true"),
+        (Asking.V1, f"/api/v1/import/{IMPORT}/status"),
+        (Asking.ARTICLE, f"/api/import/{IMPORT}/status"),
+    ],
+)
+def test_a_status_may_be_asked_for_with_its_report(serve: Serve, asking: Asking, path: str) -> None:
+    server = serve(answering("200 OK", COMPLETED))
+
+    with pigment.Client(server.url) as client:
+        client.status(IMPORT, api_key=KEY, asking=asking)
+
+    assert server.peers[0].head.startswith(f"GET {path} HTTP/1.1\r\n".encode())
+
+
+def test_a_probe_asks_as_pushes_do_and_not_under_v1(serve: Serve) -> None:
+    server = serve(answering("404 Not Found"))
+
+    with pigment.Client(server.url) as client:
+        client.probe(api_key=KEY)
+
+    assert server.peers[0].head.startswith(b"GET /api/import/00000000-")
+
+
+@pytest.mark.parametrize(
+    ("asking", "most"),
+    [(Asking.REPORT, answers.REPORT_BYTES), (Asking.ARTICLE, answers.ANSWER_BYTES)],
+)
+def test_an_answer_is_read_up_to_its_bound_and_one_byte_more_is_too_long(
+    serve: Serve, asking: Asking, most: int
+) -> None:
+    for size, is_too_long in ((most, False), (most + 1, True)):
+        server = serve(answering("200 OK", COMPLETED.ljust(size)))
+        with pigment.Client(server.url) as client:
+            if is_too_long:
+                with pytest.raises(errors.TooLong, match=f"more than {most} bytes"):
+                    client.status(IMPORT, api_key=KEY, asking=asking)
+            else:
+                status = client.status(IMPORT, api_key=KEY, asking=asking)
+                assert status.state is ImportState.COMPLETED
+
+
 def test_every_call_has_a_fresh_connection_and_no_cookie(serve: Serve) -> None:
     def script(peer: Peer) -> None:
         answering("200 OK", COMPLETED, "Set-Cookie: a=b")(peer)
@@ -152,6 +197,27 @@ def test_an_error_is_told_with_its_words_but_without_the_key(serve: Serve) -> No
     assert (said.status, said.retry_after_s) == (503, 17.0)
     assert said.excerpt == "Sorry no <hidden> & so on"
     assert len(server.peers) == 1
+
+
+@pytest.mark.parametrize(
+    ("date", "asked_s"),
+    [
+        ("Sat, 01 Jan 2000 00:00:00 GMT", 90.0),
+        ("Sat, 01 Jan 2000 00:01:00 GMT", 30.0),
+        ("the other day", 0.0),  # then by our own clock, for which it is long past
+        ("", 0.0),
+    ],
+)
+def test_a_date_to_try_again_is_measured_by_the_clock_of_the_server(
+    serve: Serve, date: str, asked_s: float
+) -> None:
+    later = "Retry-After: Sat, 01 Jan 2000 00:01:30 GMT"
+    server = serve(answering("503 Later", b"", f"Date: {date}", later))
+
+    with pytest.raises(errors.ServerSaid) as caught:
+        push(server.url)
+
+    assert caught.value.retry_after_s == asked_s
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])

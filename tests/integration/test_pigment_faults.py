@@ -222,9 +222,48 @@ def test_a_slow_upload_outlives_both_timeouts(serve: Serve) -> None:
     assert push(server.url, bytes(LARGE), connect_timeout_s=0.1, answer_timeout_s=3.0)
 
 
+def test_the_time_for_an_answer_begins_when_the_other_end_has_taken_the_file(serve: Serve) -> None:
+    """This machine's buffers take all of it at once, a slow line does not."""
+    size = 512 * 1024
+
+    def slow(peer: Peer) -> None:
+        peer.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        peer.read_head()
+        while len(peer.body) < size:
+            peer.body += peer.sock.recv(16 * 1024)
+            peer.released.wait(0.03)
+        peer.answer("200 OK", STARTED)
+
+    server = serve(slow)
+
+    assert push(server.url, bytes(size), answer_timeout_s=0.4)
+
+
+def test_a_server_that_takes_no_more_is_given_up(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(peer: Peer) -> None:
+        peer.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        peer.released.wait()
+
+    monkeypatch.setattr(transport, "SEND_STALL_S", 0.3)
+    server = serve(full)
+
+    with pytest.raises(errors.NotKnown, match="nothing more was taken"):
+        push(server.url, bytes(512 * 1024))
+
+
 @pytest.mark.parametrize(
     "content",
-    [b"", b"<html>Sign in</html>", b"[]", b"{}", b'{"importId": 7}', b'{"importId": "../x"}'],
+    [
+        b"",
+        b"<html>Sign in</html>",
+        b"[]",
+        b"{}",
+        b'{"importId": 7}',
+        b'{"importId": "../x"}',
+        b'{"importId": "00000000-0000-0000-0000-000000000000"}',
+    ],
 )
 def test_a_200_that_names_no_import_is_not_known(serve: Serve, content: bytes) -> None:
     server = serve(answering("200 OK", content))

@@ -3,13 +3,11 @@
 import functools
 import os
 import shutil
-import ssl
 import subprocess
 import time
 import tracemalloc
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +29,7 @@ from scripted_server import (
     servers,
     silent,
 )
+from tls_fixtures import Identity, make_identity
 
 from pigment_watcher import errors, pigment
 
@@ -41,27 +40,9 @@ def serve() -> Iterator[Serve]:
         yield start
 
 
-@dataclass
-class Identity:
-    """A certificate for 127.0.0.1 that is its own authority."""
-
-    certificate: Path
-    context: ssl.SSLContext
-
-
 @pytest.fixture(scope="module")
 def identity(tmp_path_factory: pytest.TempPathFactory) -> Identity:
-    openssl = shutil.which("openssl")
-    if openssl is None:
-        pytest.skip("there is no openssl to make a certificate with")
-    key, certificate = (tmp_path_factory.mktemp("tls") / name for name in ("key", "certificate"))
-    names = ["-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"]
-    files = ["-nodes", "-keyout", str(key), "-out", str(certificate), "-days", "2"]
-    command = [openssl, "req", "-x509", "-newkey", "rsa:2048", *files, *names]
-    subprocess.run(command, check=True, capture_output=True)
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate, key)
-    return Identity(certificate, context)
+    return make_identity(tmp_path_factory.mktemp("tls"))
 
 
 # ---------------------------------------------------------------- TLS

@@ -1,5 +1,6 @@
 """The one pen: the journal first, the listeners after the commit."""
 
+import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
@@ -10,8 +11,8 @@ from clock_fixtures import BEGIN, FakeClock
 from journal_fixtures import INBOX, LANE, NO_TEXT, OTHER_LANE, RULES, claim_one, lead, new_job
 from rig_fixtures import Ear, route
 
-from pigment_watcher import errors
-from pigment_watcher.journal import Journal
+from pigment_watcher import errors, recorder
+from pigment_watcher.journal import NAME, Journal
 from pigment_watcher.model import (
     AfterFailure,
     ConditionKind,
@@ -84,16 +85,30 @@ def test_a_decision_is_stored_whole_and_then_told(desk: Desk) -> None:
         due_at=BEGIN + 1,
         event="job.pushed",
         detail="so it was",
-        changes={"import_id": "abc", "polls": 0},
+        changes={"import_id": LANE, "polls": 0},
         begins=(begin(ConditionKind.HOST_UNAVAILABLE),),
     )
     moved = desk.recorder.decide(job, decision)
 
     assert desk.journal.jobs.get(job.id) == moved
-    assert (moved.state, moved.due_at, moved.import_id) == (State.IMPORTING, BEGIN + 1, "abc")
+    assert (moved.state, moved.due_at, moved.import_id) == (State.IMPORTING, BEGIN + 1, LANE)
     assert desk.ear.jobs == [JobEvent(name="job.pushed", job=moved, detail="so it was")]
     assert desk.ear.found == [State.IMPORTING]
     assert desk.ear.told(ConditionKind.HOST_UNAVAILABLE) == [True]
+
+
+@pytest.mark.parametrize(("began", "learnt"), [(BEGIN, (7.0,)), (BEGIN - 1, ()), (None, ())])
+def test_how_long_an_import_took_is_learnt_unless_it_began_before_this_start(
+    desk: Desk, began: float | None, learnt: tuple[float, ...]
+) -> None:
+    job = lead(desk.journal, claim_one(desk.journal), State.IMPORTING, importing_since=began)
+    verdict = Verdict(outcome=Outcome.IMPORTED)
+
+    desk.recorder.decide(
+        job, Decision(state=State.ARCHIVING, due_at=BEGIN, verdict=verdict, took_s=7.0)
+    )
+
+    assert desk.journal.lanes.durations(LANE) == learnt
 
 
 def test_a_decision_without_an_event_is_stored_in_silence(desk: Desk) -> None:
@@ -331,6 +346,32 @@ def test_a_file_that_could_not_be_read_is_so_no_more_when_it_left(desk: Desk) ->
 
     desk.decide(job, State.FAILED, Outcome.GONE)
     assert desk.ear.told(kind) == [True, False]
+
+
+# ---------------------------------------------------------------- the journal itself
+
+
+def test_a_journal_that_can_not_be_used_is_said_once_and_once_again_when_it_can(
+    desk: Desk, tmp_path: Path
+) -> None:
+    """Behaviour T30: it can, when nobody has found otherwise for a while, and a trial says so."""
+    desk.journal._database._connection.execute("PRAGMA busy_timeout = 0")
+    with closing(sqlite3.connect(tmp_path / NAME, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        for _ in range(2):
+            with pytest.raises(errors.JournalBusy):
+                desk.recorder.begin(begin(HELD, LANE))
+        desk.recorder.look_after_journal()
+        desk.clock.advance(recorder.CALM_S)
+        with pytest.raises(errors.JournalBusy):
+            desk.recorder.look_after_journal()
+    desk.recorder.begin(begin(HELD, LANE))
+    desk.recorder.look_after_journal()
+    assert [event.name for event in desk.ear.services] == ["journal.busy"]
+    desk.clock.advance(recorder.CALM_S)
+    for _ in range(2):
+        desk.recorder.look_after_journal()
+    assert [event.name for event in desk.ear.services] == ["journal.busy", "journal.writable"]
 
 
 # ---------------------------------------------------------------- surroundings

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from rig_fixtures import LANE, ROWS, Rig, names, rig, route, without_rights
 
-from pigment_watcher.files import claims, moves
+from pigment_watcher.files import moves, places, reading
 from pigment_watcher.journal import Journal
 from pigment_watcher.model import (
     AfterFailure,
@@ -21,7 +21,7 @@ from pigment_watcher.model import (
 )
 from pigment_watcher.policy import lanes
 from pigment_watcher.service.recovery import begin_instance
-from pigment_watcher.simulator import Simulator
+from pigment_watcher.simulator import Fault, Simulator
 
 
 @pytest.fixture
@@ -39,7 +39,7 @@ def one(tmp_path: Path, pigment: Simulator) -> Iterator[Rig]:
 def known(one: Rig, name: str = "a.csv") -> Job:
     """Drop a file and store its row, as a claim does first."""
     path = one.put(name)
-    fingerprint = claims.look(path)
+    fingerprint = reading.look(path)
     assert fingerprint is not None
     (job,) = one.journal.jobs.add(
         [
@@ -64,7 +64,7 @@ def known(one: Rig, name: str = "a.csv") -> Job:
 def claimed(one: Rig, name: str = "a.csv") -> Job:
     """Drop a file and claim it."""
     job = known(one, name)
-    claims.make_places(one.inbox, one.instance, [job.id])
+    places.make_places(one.inbox, one.instance, [job.id])
     moves.rename(job.source, one.claimed_path(job))
     return one.journal.jobs.claimed([job], one.clock.now())[0]
 
@@ -112,7 +112,7 @@ def test_a_queued_file_in_processing_goes_on(one: Rig, pigment: Simulator) -> No
 def test_a_claim_that_was_done_and_not_stored_goes_on(one: Rig, pigment: Simulator) -> None:
     """Behaviour T1."""
     job = known(one)
-    claims.make_places(one.inbox, one.instance, [job.id])
+    places.make_places(one.inbox, one.instance, [job.id])
     moves.rename(job.source, one.claimed_path(job))
     go_on(one)
     assert one.outcomes() == {"a.csv": Outcome.IMPORTED}
@@ -152,7 +152,7 @@ def test_a_claim_by_hard_link_that_was_cut_in_half_is_finished(
 ) -> None:
     """A drive without a rename that can't overwrite gets the new name first."""
     job = known(one)
-    claims.make_places(one.inbox, one.instance, [job.id])
+    places.make_places(one.inbox, one.instance, [job.id])
     one.claimed_path(job).hardlink_to(job.source)
     go_on(one)
     assert names(one.inbox) == []
@@ -161,7 +161,7 @@ def test_a_claim_by_hard_link_that_was_cut_in_half_is_finished(
 
 def test_a_new_file_at_the_source_of_a_finished_claim_is_left_there(one: Rig) -> None:
     job = known(one)
-    claims.make_places(one.inbox, one.instance, [job.id])
+    places.make_places(one.inbox, one.instance, [job.id])
     moves.rename(job.source, one.claimed_path(job))
     one.put("a.csv", ROWS)
     one.restart()
@@ -208,6 +208,22 @@ def test_an_import_in_progress_is_polled_and_not_pushed(one: Rig, pigment: Simul
     assert one.work() == ["poll"]
     assert one.outcomes() == {"a.csv": Outcome.IMPORTED}
     assert len(pigment.pushes()) == 1
+
+
+@pytest.mark.parametrize("away_s", [-86_400.0, 86_400.0])
+def test_time_in_which_nobody_asked_counts_for_no_deadline(
+    one: Rig, pigment: Simulator, away_s: float
+) -> None:
+    """Whether the service was away, or its clock was wrong."""
+    pigment.script(Fault.answer(404, on="status", times=3))
+    one.take_in("a.csv")
+    assert one.work(most=2) == ["push", "poll"]
+    one.clock.jump(away_s)
+    one.restart()
+    assert one.work(most=1) == ["poll"]
+    assert one.job().state is State.IMPORTING
+    one.work_off()
+    assert one.outcomes() == {"a.csv": Outcome.IMPORTED}
 
 
 # ---------------------------------------------------------------- ARCHIVING
@@ -292,9 +308,20 @@ def test_what_waited_for_later_is_tried_at_once_after_a_start(one: Rig) -> None:
     assert one.job().due_at == one.clock.now()
 
 
+def test_what_was_said_of_another_host_is_over(one: Rig) -> None:
+    """Nobody would ask that host again, and no file would be pushed."""
+    for subject in ("the.old.host:443", one.desk.destination.host):
+        condition = Condition(kind=ConditionKind.HOST_IN_DOUBT, subject=subject, since=0.0)
+        one.journal.conditions.begin(condition)
+    one.recovery.run()
+    (left,) = one.journal.conditions.all()
+    assert left.subject == one.desk.destination.host
+
+
 def test_what_a_scan_finds_again_is_forgotten_and_what_it_does_not_is_kept(one: Rig) -> None:
     for kind in ConditionKind:
-        one.journal.conditions.begin(Condition(kind=kind, subject="x", since=0.0))
+        subject = one.desk.destination.host
+        one.journal.conditions.begin(Condition(kind=kind, subject=subject, since=0.0))
     one.restart()
     kept = {condition.kind for condition in one.journal.conditions.all()}
     assert set(ConditionKind) - kept == {
@@ -355,7 +382,7 @@ def test_an_orphan_that_was_adopted_half_way_is_never_sent(
 
     monkeypatch.setattr(moves, "move", move_and_die)
     with pytest.raises(KeyboardInterrupt):
-        one.recovery.look_for_orphans(one.inbox)
+        one.recovery.take_possession(one.inbox)
     monkeypatch.undo()
     go_on(one)
     assert one.outcomes() == {"orphan.csv": Outcome.UNSURE}
@@ -374,7 +401,7 @@ def test_an_orphan_waits_until_it_lies_where_its_job_expects_it(
         os.rename(source, target)  # noqa: PTH104
 
     monkeypatch.setattr(moves, "move", look)
-    one.recovery.look_for_orphans(one.inbox)
+    one.recovery.take_possession(one.inbox)
     assert at_the_move == [one.clock.now() + 300.0]
     assert one.job().due_at == one.clock.now()
 
@@ -390,7 +417,7 @@ def test_files_of_another_instance_are_left_and_reported_until_they_are_gone(
     assert told.detail.endswith("say pigment-watcher close-orphans another")
     assert (path.read_text(), one.all_jobs(), pigment.calls()) == (ROWS, [], [])
     path.unlink()
-    one.recovery.look_for_orphans(one.inbox)
+    one.recovery.take_possession(one.inbox)
     assert one.ear.told(ConditionKind.ORPHANS) == [True, False]
 
 
@@ -414,6 +441,37 @@ def test_an_older_copy_of_the_journal_begins_a_new_instance(one: Rig, pigment: S
     assert len(pigment.pushes()) == 1
 
 
+def test_a_start_that_pushed_before_it_looked_is_no_secret_to_an_older_copy(
+    one: Rig, pigment: Simulator
+) -> None:
+    one.recover()
+    one.take_in("a.csv")
+    one.close()
+    copy = one.folder / "copy.db"
+    shutil.copy(one.folder / "state" / "journal.db", copy)
+    one.start()
+    assert one.work() == ["push"]
+    one.close()
+    shutil.copy(copy, one.folder / "state" / "journal.db")
+    one.start()
+    go_on(one)
+    assert len(pigment.pushes()) == 1
+
+
+def test_a_new_instance_that_was_killed_before_it_looked_finds_its_folders(
+    one: Rig, pigment: Simulator
+) -> None:
+    one.recover()
+    one.take_in("a.csv")
+    one.journal.identity.mint()
+    one.restart()
+    one.work_off()
+    assert one.outcomes() == {"a.csv": Outcome.UNSURE}
+    one.take_in("b.csv")
+    one.work_off()
+    assert names(one.inbox / "done") == ["b.csv"]
+
+
 def test_the_same_journal_keeps_its_instance(one: Rig) -> None:
     instance = one.instance
     for _ in range(3):
@@ -428,5 +486,5 @@ def test_a_lost_share_tells_nothing_of_its_starts_and_stops_no_start(tmp_path: P
     with without_rights(), rig(tmp_path) as one:
         one.recover()
         one.inbox.chmod(0)
-        assert begin_instance(one.journal, [one.inbox]) == one.instance
+        assert begin_instance(one.journal, [one.inbox], one.drives) == one.instance
         one.inbox.chmod(0o700)

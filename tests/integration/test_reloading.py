@@ -9,6 +9,7 @@ import pytest
 from rig_fixtures import OTHER_LANE, ROWS, Rig, names, rig, route
 
 from pigment_watcher.model import Condition, ConditionKind, JobEvent, Outcome, Route, State
+from pigment_watcher.policy.decisions import Begin
 from pigment_watcher.service.reloading import Reloading
 from pigment_watcher.simulator import Fault, Simulator
 
@@ -198,7 +199,7 @@ def test_what_waits_for_a_better_configuration_is_tried_at_once(
     one.work(most=2)
     for kind, subject in (
         (ConditionKind.LANE_BUSY, "another lane"),
-        (ConditionKind.WRONG_URL, "another host"),
+        (ConditionKind.WRONG_URL, one.desk.destination.host),
     ):
         due_at = one.clock.now() + 250.0
         one.journal.conditions.begin(
@@ -209,6 +210,19 @@ def test_what_waits_for_a_better_configuration_is_tried_at_once(
     due = {condition.kind: condition.due_at for condition in one.journal.conditions.all()}
     assert due[ConditionKind.KEY_REFUSED] == due[ConditionKind.WRONG_URL] == now
     assert due[ConditionKind.LANE_BUSY] == now + 250.0  # as Pigment told us
+
+
+def test_what_was_said_of_a_host_ends_when_another_one_is_configured(
+    one: Rig, pigment: Simulator
+) -> None:
+    for kind in (ConditionKind.WRONG_URL, ConditionKind.HOST_UNAVAILABLE):
+        one.recorder.begin(Begin(kind=kind, subject="the.old.host:443", due_at=one.clock.now()))
+    one.take_in("a.csv")
+    reload(one, *one.routes)
+    assert one.journal.conditions.all() == []
+    one.work_off()
+    assert one.outcomes() == {"a.csv": Outcome.IMPORTED}
+    assert one.ear.told(ConditionKind.WRONG_URL) == [True, False]
 
 
 def test_a_configuration_that_was_corrected_gets_its_files_at_once(

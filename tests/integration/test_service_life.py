@@ -7,23 +7,24 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 from rig_fixtures import OTHER_LANE, ROWS, names, route
-from service_fixtures import Live, hang_up, stop
+from service_fixtures import Live, hang_up, our_threads, stop
 
-from pigment_watcher import errors, observer
+from pigment_watcher import errors, observer, recorder
 from pigment_watcher.config import Settings
-from pigment_watcher.intake import Intake
-from pigment_watcher.journal import ServiceLock
+from pigment_watcher.intake import Intake, loop
+from pigment_watcher.journal import NAME, ServiceLock
 from pigment_watcher.model import ConditionKind, Outcome, Watch
-from pigment_watcher.policy import delays
+from pigment_watcher.mounts import Mount
+from pigment_watcher.policy import poll_times
 from pigment_watcher.service import service
-from pigment_watcher.service.status import sentence
 from pigment_watcher.simulator import Fault, Simulator
+from pigment_watcher.worker import loop as worker
 
 
 @pytest.fixture
@@ -36,7 +37,8 @@ def pigment() -> Iterator[Simulator]:
 def live(tmp_path: Path, pigment: Simulator, monkeypatch: pytest.MonkeyPatch) -> Live:
     """Lend a quick service that is not started."""
     monkeypatch.setattr(service, "TICK_S", 0.02)
-    monkeypatch.setattr(delays, "POLL_S", (0.01, 0.01))
+    monkeypatch.setattr(poll_times, "UNKNOWN_S", (0.01,))
+    monkeypatch.setattr(poll_times, "OVERDUE_S", (0.01, 0.01))
     return Live(tmp_path, pigment.url)
 
 
@@ -193,12 +195,28 @@ def test_a_thread_that_dies_stops_the_service_loudly(
     assert [record.message for record in caplog.records] == ["thread.died"]
 
 
+def test_what_a_thread_died_of_is_told_in_words_where_somebody_can_act(
+    live: Live, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Behaviour T16: a disk may damage the journal while the service runs."""
+
+    def fail(_: Intake) -> float:
+        raise errors.JournalDamaged("journal.db: the journal is damaged; move it aside")
+
+    monkeypatch.setattr(Intake, "round", fail)
+    with pytest.raises(errors.ThreadDied, match=r"intake: .*: the journal is damaged; move"):
+        live.run()
+    (record,) = caplog.records
+    assert record.message == "thread.died"
+    assert not record.exc_info
+    assert record.__dict__["detail"].endswith("move it aside")
+
+
 def test_a_folder_that_is_missing_at_the_start_is_lost_and_no_reason_to_end(live: Live) -> None:
     live.inbox.rmdir()
     live.when("service.ready", stop)
     assert live.run() == 0
     assert live.ear.told(ConditionKind.FOLDER_LOST) == [True]
-    assert "folder.not_marked" in live.announced()
 
 
 def test_remarks_of_the_configuration_are_said_at_the_start(live: Live) -> None:
@@ -299,6 +317,19 @@ def test_files_of_a_route_that_went_are_put_back_even_if_they_were_on_their_way(
 # ---------------------------------------------------------------- the main thread's duties
 
 
+def test_what_was_asked_for_while_it_was_down_comes_before_any_work(live: Live) -> None:
+    """Behaviour L1: a pause must not come too late for what waits already."""
+    with closing(live.journal()) as journal:
+        journal.commands.ask("pause", {"route": "sales"}, asked_by="ada", now=0.0)
+    at_work: list[str] = []
+    live.when("command.pause", lambda: at_work.extend(our_threads()))
+    (live.inbox / "a.csv").write_text(ROWS)
+    live.on_job("job.claimed", stop)
+    assert live.run() == 0
+    assert [name for name in at_work if name.startswith("worker")] == []
+    assert live.ear.named("job.pushing") == []
+
+
 def test_an_operators_command_is_acted_on_while_it_runs(live: Live) -> None:
     def ask() -> None:
         journal = live.journal()
@@ -311,30 +342,68 @@ def test_an_operators_command_is_acted_on_while_it_runs(live: Live) -> None:
     assert live.ear.told(ConditionKind.ROUTE_PAUSED) == [True]
 
 
-def test_a_busy_journal_is_waited_out_and_said_once(
-    live: Live, monkeypatch: pytest.MonkeyPatch
+def test_a_folder_on_another_drive_than_before_is_left_alone_until_that_is_accepted(
+    live: Live,
+) -> None:
+    journal = live.journal()
+    share = Mount("nfs4", "server:/exports", live.inbox)
+    journal.identity.remember_drives({live.inbox: share})
+    journal.close()
+    (live.inbox / "a.csv").write_text(ROWS)
+    left: list[list[str]] = []
+
+    def ask() -> None:
+        left.append(names(live.inbox))
+        journal = live.journal()
+        journal.commands.ask("accept-drive", {"route": "sales"}, asked_by="ada", now=0.0)
+        journal.close()
+
+    live.on_trouble(ConditionKind.FOLDER_LOST, ask)
+    live.on_job("job.finished", stop)
+    assert live.run() == 0
+    assert left == [["a.csv"]]
+    assert names(live.inbox / "done") == ["a.csv"]
+    assert live.ear.told(ConditionKind.FOLDER_LOST) == [True, False]
+
+
+@pytest.mark.parametrize("exclusively", [False, True])
+def test_a_busy_journal_is_waited_out_and_said_once_though_all_find_it_busy(
+    live: Live, monkeypatch: pytest.MonkeyPatch, exclusively: bool
 ) -> None:
     """Behaviour T30."""
-    calls: list[int] = []
+    for module, name in ((loop, "LONGEST_WAIT_S"), (worker, "STORE_AGAIN_S"), (recorder, "CALM_S")):
+        monkeypatch.setattr(module, name, 0.05)
+    concerned = {"intake", "worker"} | ({"MainThread"} if exclusively else set())
+    others: list[sqlite3.Connection] = []
+    real = recorder.Recorder._busy
 
-    def fail_twice(*arguments: Any) -> str:
-        calls.append(len(calls))
-        if 3 <= len(calls) <= 5:
-            raise errors.JournalBusy("locked")
-        if len(calls) == 7:
-            stop()
-        return sentence(*arguments)
+    def hear(self: recorder.Recorder, error: errors.JournalBusy) -> None:
+        real(self, error)
+        concerned.discard(threading.current_thread().name.partition("-")[0])
+        if not concerned:
+            others[0].close()
 
-    monkeypatch.setattr(service, "sentence", fail_twice)
+    def hold() -> None:
+        (live.inbox / "b.csv").write_text(ROWS)
+        live.service._journal._database._connection.execute("PRAGMA busy_timeout = 0")
+        file = live.settings.state_directory / NAME
+        others.append(sqlite3.connect(file, isolation_level=None, check_same_thread=False))
+        others[0].execute("BEGIN EXCLUSIVE" if exclusively else "BEGIN IMMEDIATE")
+
+    monkeypatch.setattr(recorder.Recorder, "_busy", hear)
+    (live.inbox / "a.csv").write_text(ROWS)
+    live.on_job("job.pushing", hold)
+    live.when("journal.writable", stop)
     assert live.run() == 0
     assert live.announced().count("journal.busy") == 1
+    assert live.announced().count("journal.writable") == 1
 
 
 def test_an_observer_that_went_deaf_is_replaced_and_that_is_said_once(
     live: Live, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Behaviour T29."""
-    monkeypatch.setattr(service, "OBSERVER_CHECK_S", 0.0)
+    monkeypatch.setattr(loop, "EARS_CHECK_S", 0.0)
 
     def replace_folder() -> None:
         shutil.rmtree(live.inbox)
@@ -353,8 +422,8 @@ def test_an_observer_that_can_not_be_had_is_said_once_and_files_are_found_by_the
     def none_left() -> None:
         raise OSError(24, "inotify instance limit reached")
 
-    monkeypatch.setattr(observer, "WatchdogObserver", none_left)
-    monkeypatch.setattr(service, "OBSERVER_CHECK_S", 0.0)
+    monkeypatch.setattr(observer, "_PromptObserver", none_left)
+    monkeypatch.setattr(loop, "EARS_CHECK_S", 0.0)
     often = replace(live.settings.routes[0], scan_every_s=0.05)
     live.settings = replace(live.settings, routes=(often,))
     live.when("observer.rebuilt", lambda: (live.inbox / "a.csv").write_text(ROWS))
@@ -370,7 +439,21 @@ def test_a_folder_that_is_polled_asks_no_kernel_for_events(live: Live) -> None:
     live.when("service.ready", lambda: (live.inbox / "a.csv").write_text(ROWS))
     live.on_job("job.finished", stop)
     assert live.run() == 0
-    assert live.service._observer._wanted == frozenset()
+    (intake,) = live.service._intakes._all()
+    assert vars(intake)["_ears"]._wanted == {}
+
+
+def test_an_old_file_is_removed_before_its_job_is_forgotten(live: Live) -> None:
+    (live.inbox / "a.csv").write_text(ROWS)
+    live.run(run_once=True)
+    journal = live.journal()
+    journal._database._connection.execute("UPDATE jobs SET finished_at = 1")
+    journal.close()
+    (only,) = live.settings.routes
+    live.settings = replace(live.settings, routes=(replace(only, keep_done_s=60.0),))
+    live.on_job("file.removed", stop)
+    assert live.run() == 0
+    assert names(live.inbox / "done") == []
 
 
 def test_what_is_old_is_forgotten(live: Live) -> None:

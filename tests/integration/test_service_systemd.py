@@ -3,10 +3,13 @@
 import os
 import signal
 import socket
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from signal import SIGINT, SIGTERM
 
 import pytest
 from rig_fixtures import LANE, OTHER_LANE, ROWS, Rig, eventually, rig, route
@@ -14,7 +17,7 @@ from service_fixtures import Live, hang_up, stop
 
 from pigment_watcher.config.secrets import Secret
 from pigment_watcher.model import Condition, ConditionKind, State
-from pigment_watcher.policy import delays
+from pigment_watcher.policy import poll_times
 from pigment_watcher.service import service
 from pigment_watcher.service.destination import destination
 from pigment_watcher.service.signals import Signals, Wake
@@ -33,7 +36,8 @@ def pigment() -> Iterator[Simulator]:
 def live(tmp_path: Path, pigment: Simulator, monkeypatch: pytest.MonkeyPatch) -> Live:
     """Lend a quick service that is not started."""
     monkeypatch.setattr(service, "TICK_S", 0.02)
-    monkeypatch.setattr(delays, "POLL_S", (0.01, 0.01))
+    monkeypatch.setattr(poll_times, "UNKNOWN_S", (0.01,))
+    monkeypatch.setattr(poll_times, "OVERDUE_S", (0.01, 0.01))
     return Live(tmp_path, pigment.url)
 
 
@@ -124,16 +128,55 @@ def test_the_watchdog_is_not_fed_while_a_thread_is_overdue(live: Live, manager: 
 # ---------------------------------------------------------------- small parts
 
 
-def test_the_first_signal_asks_and_the_second_one_kills() -> None:
-    before = signal.getsignal(signal.SIGTERM)
+def test_a_reload_is_asked_for_and_a_stop_once() -> None:
     with Signals() as signals:
         assert signals.wait(0.0) is None
         hang_up()
         stop()
-        assert [signals.wait(1.0), signals.wait(1.0)] == [Wake.RELOAD, Wake.STOP]
-        assert signal.getsignal(signal.SIGTERM) is before
-        assert signal.getsignal(signal.SIGHUP) != signal.SIG_DFL
+        hang_up()
+        assert [signals.wait(1.0) for _ in range(3)] == [Wake.RELOAD, Wake.STOP, Wake.RELOAD]
     assert signal.getsignal(signal.SIGHUP) == signal.SIG_DFL
+
+
+@pytest.mark.parametrize(
+    ("first", "second"), [(SIGINT, SIGTERM), (SIGTERM, SIGINT), (SIGTERM, SIGTERM)]
+)
+def test_a_second_signal_does_what_it_did_before_we_caught_it(
+    first: signal.Signals, second: signal.Signals
+) -> None:
+    heard: list[int] = []
+    before = {
+        number: signal.signal(number, lambda number, _: heard.append(number))
+        for number in {first, second}
+    }
+    try:
+        with Signals() as signals:
+            signal.raise_signal(first)
+            assert (heard, signals.wait(1.0)) == ([], Wake.STOP)
+            signal.raise_signal(second)
+            assert heard == [second]
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+#: Python hears of both signals at the same moment, and takes the lower number first.
+TWO_AT_ONCE = """
+from signal import *
+from pigment_watcher.service.signals import Signals
+with Signals():
+    pthread_sigmask(SIG_BLOCK, {SIGINT, SIGTERM})
+    raise_signal(SIGTERM)
+    raise_signal(SIGINT)
+    pthread_sigmask(SIG_UNBLOCK, {SIGINT, SIGTERM})
+"""
+
+
+def test_two_signals_at_once_are_two() -> None:
+    ended = subprocess.run(
+        [sys.executable, "-c", TWO_AT_ONCE], capture_output=True, text=True, check=False
+    )
+    assert (ended.returncode, ended.stderr) == (-SIGTERM, "")
 
 
 def test_a_supervised_thread_keeps_its_error_and_tells_of_it(

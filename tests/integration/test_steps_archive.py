@@ -1,67 +1,28 @@
 """Moving a finished file to where it ended, its reason beside it, after any crash."""
 
-import os
+import errno
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pytest
+from archive_fixtures import MARK, ME, NOW, ROWS, Bench, listed
 from disk_fixtures import free_bytes, small_disk
-from journal_fixtures import NO_TEXT, new_job
+from journal_fixtures import NO_TEXT
+from running_fixtures import Crossing
 
 from pigment_watcher import errors, reasons
-from pigment_watcher.files import claims, moves
-from pigment_watcher.model import Job, Outcome, Rules, State
+from pigment_watcher.files import moves, places
+from pigment_watcher.model import Job, Outcome
 from pigment_watcher.steps import archive
-
-ROWS = b"month,amount\n2026-09,120.50\n"
-ME = "0a1b2c3d4e5f"
-NOW = 1_800_000_000.0
 
 GOOD = [Outcome.IMPORTED, Outcome.IMPORTED_WITH_SKIPS]
 BAD = [Outcome.FAILED, Outcome.REFUSED, Outcome.INVALID, Outcome.UNSURE]
 
 
-class Bench:
-    """An inbox with a claimed file whose outcome is stored."""
-
-    def __init__(self, folder: Path) -> None:
-        self.inbox = folder / "in"
-        self.inbox.mkdir()
-        self.done = self.inbox / "done"
-        self.failed = self.inbox / "failed"
-
-    def decided(self, outcome: Outcome, name: str = "a.csv", **said: Any) -> Job:
-        """Return a job with its outcome, its file claimed and its target planned."""
-        source = self.inbox / name
-        source.write_bytes(ROWS)
-        found = claims.look(source)
-        assert found is not None
-        rules = Rules(directory=self.inbox, done=self.done, failed=self.failed)
-        known = {
-            "id": 1,
-            "source": source,
-            "fingerprint": found,
-            "rules": rules,
-            "outcome": outcome,
-        }
-        words = {"reason": "It went wrong.", "decided_at": NOW, "state": State.ARCHIVING}
-        job = new_job(name, **{**known, **words, **said})
-        claims.make_places(self.inbox, ME, [job.id])
-        claims.take(source, self.path(job))
-        return job.evolve(target=archive.plan(job, NOW))
-
-    def path(self, job: Job) -> Path:
-        return claims.path(self.inbox, ME, job.id, job.name)
-
-
 @pytest.fixture
 def bench(tmp_path: Path) -> Bench:
     return Bench(tmp_path)
-
-
-def listed(folder: Path) -> list[str]:
-    return sorted(os.listdir(folder)) if folder.exists() else []  # noqa: PTH208
 
 
 def reason_of(job: Job) -> Path:
@@ -81,7 +42,8 @@ def test_an_imported_file_goes_to_done_with_its_bytes_and_name(
     assert archive.archive(job, ME) == ""
 
     assert (bench.done / "a.csv").read_bytes() == ROWS
-    assert (listed(bench.done), listed(bench.failed)) == (["a.csv"], [])
+    report = ["a.csv.report.txt"] if outcome is Outcome.IMPORTED_WITH_SKIPS else []
+    assert (listed(bench.done), listed(bench.failed)) == (["a.csv", *report], [])
     assert listed(bench.inbox) == ["done", "processing"]
     assert not bench.path(job).parent.exists()
 
@@ -105,11 +67,19 @@ def test_a_file_that_is_put_back_has_no_reason(bench: Bench) -> None:
     assert listed(bench.inbox) == ["a.csv", "processing"]
 
 
+def test_a_retried_file_that_is_put_back_lies_beside_its_reason_again(bench: Bench) -> None:
+    job = bench.decided(Outcome.RETURNED, folder=bench.failed)
+    (bench.failed / "a.csv.reason.txt").write_bytes(b"The first time it went wrong.")
+    archive.archive(job.evolve(target=archive.plan(job, ME, NOW)), ME)
+
+    assert listed(bench.failed) == ["a.csv", "a.csv.reason.txt"]
+
+
 def test_a_file_that_is_put_back_makes_way_for_a_newer_one(bench: Bench) -> None:
     """Behaviour T31."""
     job = bench.decided(Outcome.RETURNED)
     (bench.inbox / "a.csv").write_bytes(b"newer")
-    job = job.evolve(target=archive.plan(job, NOW))
+    job = job.evolve(target=archive.plan(job, ME, NOW))
     archive.archive(job, ME)
 
     assert (bench.inbox / "a.csv").read_bytes() == b"newer"
@@ -153,6 +123,117 @@ def test_a_move_needs_a_stored_target(bench: Bench) -> None:
     with pytest.raises(AssertionError, match="stored before"):
         archive.archive(job.evolve(target=None), ME)
     assert bench.path(job).exists()
+
+
+def test_another_process_may_plan_and_move(bench: Bench) -> None:
+    """On a drive that may hang."""
+    run, job = Crossing(), bench.decided(Outcome.FAILED)
+    job = job.evolve(target=run(partial(archive.plan, job, ME, NOW)))
+    assert run(partial(archive.archive, job, ME)) == ""
+
+    assert listed(bench.failed) == ["a.csv", "a.csv.reason.txt"]
+
+
+def test_nothing_is_made_where_a_lost_drive_was(bench: Bench) -> None:
+    job = bench.decided(Outcome.IMPORTED)
+    bench.inbox.rename(bench.inbox.with_name("unmounted"))
+    bench.inbox.mkdir()
+    with pytest.raises(errors.FolderError, match="is the drive mounted"):
+        archive.plan(job, ME, NOW)
+    assert listed(bench.inbox) == []
+
+
+# ---------------------------------------------------------------- sub-folders
+
+
+@pytest.mark.parametrize("outcome", [Outcome.IMPORTED, Outcome.FAILED])
+def test_a_file_from_a_sub_folder_ends_in_one_of_the_same_name(
+    bench: Bench, outcome: Outcome
+) -> None:
+    job = bench.decided(outcome, folder=bench.inbox / "2026" / "09")
+    archive.archive(job, ME)
+
+    end = bench.done if outcome is Outcome.IMPORTED else bench.failed
+    assert (end / "2026" / "09" / "a.csv").read_bytes() == ROWS
+    assert (bench.inbox / "2026" / "09").is_dir()
+
+
+def test_a_retried_file_ends_where_it_would_have_ended_at_first(bench: Bench) -> None:
+    job = bench.decided(Outcome.IMPORTED, folder=bench.failed / "2026" / "09")
+    archive.archive(job, ME)
+    assert listed(bench.done / "2026" / "09") == ["a.csv"]
+
+
+def test_a_retried_file_of_a_failed_folder_elsewhere_does_so_as_well(
+    bench: Bench, tmp_path: Path
+) -> None:
+    bench.failed = tmp_path / "elsewhere"
+    job = bench.decided(Outcome.FAILED, folder=bench.failed / "2026")
+    archive.archive(job, ME)
+    assert listed(bench.failed / "2026") == ["a.csv", "a.csv.reason.txt"]
+
+
+def test_an_inbox_below_its_failed_folder_is_no_sub_folder_of_that(
+    bench: Bench, tmp_path: Path
+) -> None:
+    bench.failed = tmp_path
+    archive.archive(bench.decided(Outcome.FAILED), ME)
+    assert (tmp_path / "a.csv").read_bytes() == ROWS
+
+
+def test_a_file_from_anywhere_else_ends_at_the_top(bench: Bench, tmp_path: Path) -> None:
+    """Its route's folders were others when it was dropped."""
+    archive.archive(bench.decided(Outcome.IMPORTED, folder=tmp_path / "before"), ME)
+    assert listed(bench.done) == ["a.csv"]
+
+
+def test_a_file_goes_back_to_its_sub_folder_though_somebody_removed_it(bench: Bench) -> None:
+    folder = bench.inbox / "2026"
+    job = bench.decided(Outcome.RETURNED, folder=folder)
+    folder.rmdir()
+    job = job.evolve(target=archive.plan(job, ME, NOW))
+    archive.archive(job, ME)
+    assert listed(folder) == ["a.csv"]
+
+
+# ---------------------------------------------------------------- markers
+
+
+@pytest.mark.parametrize("outcome", [Outcome.IMPORTED, Outcome.FAILED])
+def test_a_marker_goes_when_its_file_has_ended(bench: Bench, outcome: Outcome) -> None:
+    job = bench.decided(outcome, marker="a.csv.ok")
+    assert places.MARKER in listed(bench.path(job).parent)
+    archive.archive(job, ME)
+
+    assert not bench.path(job).parent.exists()
+    assert "a.csv.ok" not in listed(bench.inbox)
+
+
+@pytest.mark.parametrize("crash", ["", "after the file", "after the marker"])
+def test_a_marker_goes_back_after_its_file(bench: Bench, crash: str) -> None:
+    job = bench.decided(Outcome.RETURNED, marker="a.csv.ok", folder=bench.inbox / "2026")
+    if crash:
+        bench.path(job).rename(job.source)
+    if crash == "after the marker":
+        (bench.path(job).parent / places.MARKER).rename(job.source.with_name("a.csv.ok"))
+    for _ in range(2):
+        assert archive.archive(job, ME) == ""
+
+    assert listed(bench.inbox / "2026") == ["a.csv", "a.csv.ok"]
+    assert job.source.with_name("a.csv.ok").read_bytes() == MARK
+    assert not bench.path(job).parent.exists()
+
+
+def test_a_marker_never_releases_a_newer_file_of_the_name(bench: Bench) -> None:
+    job = bench.decided(Outcome.RETURNED, marker="a.csv.ok")
+    job.source.write_bytes(b"newer, half of")
+    job = job.evolve(target=archive.plan(job, ME, NOW))
+    archive.archive(job, ME)
+
+    assert "a.csv.ok" not in listed(bench.inbox)
+    assert job.target is not None
+    assert job.target.read_bytes() == ROWS
+    assert not bench.path(job).parent.exists()
 
 
 # ---------------------------------------------------------------- taken meanwhile
@@ -240,7 +321,54 @@ def test_a_crash_at_any_point_ends_in_the_same(
 
     assert listed(bench.failed) == ["a.csv", "a.csv.reason.txt"]
     assert (bench.failed / "a.csv").read_bytes() == ROWS
-    assert claims.claimed(bench.inbox, ME) == []
+    assert places.claimed(bench.inbox, ME) == []
+
+
+def test_a_copy_is_on_the_disk_before_its_source_goes(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = bench.decided(Outcome.UNSURE)
+    whole_copy(bench, job)
+    real = moves.sync
+
+    def fail(folder: Path) -> None:
+        if folder == bench.failed:
+            raise OSError(errno.EIO, "Input/output error")
+        real(folder)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(moves, "sync", fail)
+        with pytest.raises(errors.FolderError):
+            archive.archive(job, ME)
+    assert bench.path(job).exists()
+    assert archive.archive(job, ME) == ""
+    assert not bench.path(job).exists()
+
+
+@pytest.mark.parametrize("outcome", GOOD)
+@pytest.mark.parametrize("how", ["rewritten", "replaced", "made a folder"])
+def test_what_was_changed_after_it_was_sent_is_not_put_into_done(
+    bench: Bench, outcome: Outcome, how: str
+) -> None:
+    job = bench.decided(outcome)
+    path = bench.path(job)
+    if how == "rewritten":
+        path.write_bytes(ROWS * 2)
+    else:
+        path.unlink()
+        path.mkdir() if how == "made a folder" else path.write_bytes(ROWS)
+
+    with pytest.raises(errors.FileChanged, match="after it was sent"):
+        archive.archive(job, ME)
+    assert listed(bench.done) == []
+
+
+def test_a_failed_file_that_was_changed_goes_to_failed_all_the_same(bench: Bench) -> None:
+    job = bench.decided(Outcome.FAILED)
+    bench.path(job).write_bytes(ROWS * 2)
+
+    assert archive.archive(job, ME) == ""
+    assert listed(bench.failed) == ["a.csv", "a.csv.reason.txt"]
 
 
 def test_a_file_that_is_nowhere_is_remarked(bench: Bench) -> None:
@@ -293,7 +421,7 @@ def test_a_failed_folder_may_be_on_another_file_system(bench: Bench, elsewhere: 
 
     assert listed(elsewhere) == ["a.csv", "a.csv.reason.txt"]
     assert (elsewhere / "a.csv").read_bytes() == ROWS
-    assert claims.claimed(bench.inbox, ME) == []
+    assert places.claimed(bench.inbox, ME) == []
 
 
 def test_a_full_file_system_keeps_the_file_and_is_tried_again(

@@ -3,23 +3,20 @@
 import errno
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
 
 import pytest
-from journal_fixtures import LANE, NO_TEXT, new_job
+from journal_fixtures import LANE, NO_TEXT
+from push_fixtures import ROWS, Bench, answer_of, sent
+from running_fixtures import Crossing
+from writer_fixtures import Writer
 
 from pigment_watcher import errors
-from pigment_watcher.files import claims
-from pigment_watcher.model import Accepted, Job, Outcome, Rules
-from pigment_watcher.pigment import Client
-from pigment_watcher.simulator import DEMO_KEY, Fault, Simulator
+from pigment_watcher.files import reading
+from pigment_watcher.model import Accepted, Outcome
+from pigment_watcher.simulator import Fault, Simulator
 from pigment_watcher.steps import push
-
-ROWS = b"month,account,amount\n2026-09,4000,120.50\n"
-ME = "0a1b2c3d4e5f"
 
 
 @pytest.fixture
@@ -28,58 +25,9 @@ def pigment() -> Iterator[Simulator]:
         yield simulator
 
 
-@dataclass
-class Bench:
-    """A claimed file and what is needed to push it; remembers what it was told."""
-
-    folder: Path
-    url: str
-    told: list[str | int] = field(default_factory=list)
-    on_progress: Callable[[int], None] = lambda _: None
-
-    def claimed(self, name: str = "a.csv", content: bytes = ROWS, **rules: Any) -> Job:
-        """Drop a file and claim it."""
-        source = self.folder / name
-        source.write_bytes(content)
-        found = claims.look(source)
-        assert found is not None
-        known = Rules(directory=self.folder, done=self.folder, failed=self.folder, **rules)
-        job = new_job(name, id=1, source=source, fingerprint=found, rules=known)
-        claims.make_places(self.folder, ME, [job.id])
-        claims.take(source, self.path(job))
-        return job
-
-    def path(self, job: Job) -> Path:
-        return claims.path(self.folder, ME, job.id, job.name)
-
-    def push(self, job: Job, **changes: Any) -> push.Pushed | push.Invalid | push.NotReady:
-        with Client(self.url, connect_timeout_s=2.0, answer_timeout_s=5.0) as client:
-            known: dict[str, Any] = {
-                "client": client,
-                "api_key": DEMO_KEY,
-                "before_body": lambda: self.told.append("begin"),
-                "progress": self._progress,
-            }
-            return push.push(job, ME, push.Sending(**{**known, **changes}))
-
-    def _progress(self, sent: int) -> None:
-        self.told.append(sent)
-        self.on_progress(sent)
-
-
 @pytest.fixture
 def bench(tmp_path: Path, pigment: Simulator) -> Bench:
     return Bench(tmp_path, pigment.url)
-
-
-def answer_of(result: object) -> Accepted | errors.DestinationError:
-    assert isinstance(result, push.Pushed)
-    return result.answer
-
-
-def sent(pigment: Simulator) -> list[str]:
-    """Return the hashes of all bodies that came."""
-    return [one.sha256 for one in pigment.pushes()]
 
 
 def test_a_claimed_file_goes_out_as_it_is(bench: Bench, pigment: Simulator) -> None:
@@ -91,6 +39,16 @@ def test_a_claimed_file_goes_out_as_it_is(bench: Bench, pigment: Simulator) -> N
     accepted = Accepted(import_id=str(one.import_id), sha256=one.sha256, bytes_sent=len(ROWS))
     assert result == push.Pushed(answer=accepted, changed=False)
     assert bench.told == ["begin", 0, len(ROWS)]
+
+
+def test_another_process_may_make_every_file_call(bench: Bench, pigment: Simulator) -> None:
+    """On a drive that may hang."""
+    run, content = Crossing(), ROWS * 10_000
+    result = bench.push(bench.claimed(content=content), run)
+
+    assert isinstance(answer_of(result), Accepted)
+    assert sent(pigment) == [sha256(content).hexdigest()]
+    assert run.calls > 5
 
 
 def test_what_lies_in_the_inbox_is_not_what_is_sent(bench: Bench, pigment: Simulator) -> None:
@@ -196,7 +154,7 @@ def test_a_file_that_changed_after_its_claim_is_not_sent(bench: Bench, pigment: 
 
     assert isinstance(result, push.NotReady)
     assert isinstance(result.error, errors.FileChanged)
-    assert result.found == claims.look(bench.path(job))
+    assert result.found == reading.look(bench.path(job))
     assert pigment.calls() == []
 
 
@@ -210,6 +168,58 @@ def test_a_file_that_changed_while_it_was_sent_is_told(bench: Bench) -> None:
     assert isinstance(result, push.Pushed)
     assert result.changed
     assert isinstance(result.answer, Accepted)
+
+
+def test_a_file_that_is_rewritten_behind_its_reader_is_told_though_its_time_was_put_back(
+    bench: Bench,
+) -> None:
+    job = bench.claimed()
+    path = bench.path(job)
+
+    def rewrite(sent: int) -> None:
+        if sent == len(ROWS):  # the last byte was read
+            path.write_bytes(ROWS.swapcase())
+            os.utime(path, ns=(job.fingerprint.mtime_ns, job.fingerprint.mtime_ns))
+
+    bench.on_progress = rewrite
+    result = bench.push(job)
+
+    assert isinstance(result, push.Pushed)
+    assert isinstance(result.answer, Accepted)
+    assert result.changed
+
+
+def test_a_file_that_shrinks_while_it_is_compared_is_told(bench: Bench) -> None:
+    job = bench.claimed()
+    path, looks = bench.path(job), list[int]()
+
+    def change(sent: int) -> None:
+        if sent == len(ROWS):
+            looks.append(sent)
+            # First something that may have been a rewrite; then what it is compared with goes.
+            path.chmod(0o640) if len(looks) == 1 else os.truncate(path, 0)
+
+    bench.on_progress = change
+    result = bench.push(job)
+
+    assert isinstance(result, push.Pushed)
+    assert isinstance(result.answer, Accepted)
+    assert result.changed
+    assert len(looks) > 1
+
+
+@pytest.mark.parametrize("touch", [lambda path: path.chmod(0o640), None])
+def test_a_file_of_which_only_the_mode_or_a_name_changed_is_the_one_that_was_sent(
+    bench: Bench, tmp_path: Path, touch: Callable[[Path], None] | None
+) -> None:
+    job = bench.claimed()
+    touch = touch or (tmp_path / "another").hardlink_to
+    bench.on_progress = lambda sent: touch(bench.path(job)) if sent else None
+
+    result = bench.push(job)
+
+    assert isinstance(result, push.Pushed)
+    assert not result.changed
 
 
 def test_a_file_that_shrank_while_it_was_sent_is_not_known(bench: Bench) -> None:
@@ -289,3 +299,80 @@ def test_a_drive_that_fails_after_the_last_byte_does_not_take_the_answer_with_it
     assert isinstance(result, push.Pushed)
     assert isinstance(result.answer, Accepted)
     assert not result.changed
+
+
+# ---------------------------------------------------------------- drives that may hang
+
+
+def test_a_drive_that_does_not_answer_before_the_first_byte_is_told(
+    bench: Bench, pigment: Simulator
+) -> None:
+    for lost_at in (1, 2, 3, 4):  # opened, begin and end looked at, first block
+        job = bench.claimed(f"{lost_at}.csv")
+        with pytest.raises(errors.FolderLost, match="did not answer"):
+            bench.push(job, Crossing(lambda call, at=lost_at: call == at))  # type: ignore[misc]
+    assert bench.told == []
+    assert sent(pigment) in ([], [sha256().hexdigest()])
+
+
+def test_a_drive_that_is_lost_in_the_middle_leaves_it_open_what_arrived(bench: Bench) -> None:
+    job = bench.claimed(content=ROWS * 10_000)
+    result = bench.push(job, Crossing(lambda call: call == 5))
+
+    assert isinstance(answer_of(result), errors.NotKnown)
+    assert isinstance(result, push.Pushed)
+    assert not result.changed
+
+
+def test_a_drive_that_is_lost_after_the_last_byte_does_not_take_the_answer_with_it(
+    bench: Bench,
+) -> None:
+    result = bench.push(bench.claimed(), Crossing(lambda call: call == 5))
+
+    assert isinstance(answer_of(result), Accepted)
+    assert isinstance(result, push.Pushed)
+    assert not result.changed
+
+
+def test_what_is_there_instead_is_looked_at_by_the_same_process(bench: Bench) -> None:
+    job = bench.claimed()
+    bench.path(job).write_bytes(ROWS * 2)
+    with pytest.raises(errors.FolderLost):
+        bench.push(job, Crossing(lambda call: call == 2))
+
+    result = bench.push(job, Crossing())
+    assert isinstance(result, push.NotReady)
+    assert result.found == reading.look(bench.path(job))
+
+
+def test_where_inode_numbers_mean_nothing_none_is_told(bench: Bench) -> None:
+    job = bench.claimed()
+    job = job.evolve(fingerprint=job.fingerprint.without_inode())
+    assert isinstance(answer_of(bench.push(job)), Accepted)
+
+    bench.path(job).write_bytes(ROWS * 2)
+    result = bench.push(job)
+    assert isinstance(result, push.NotReady)
+    assert result.found is not None
+    assert (result.found.inode, result.found.size) == (0, 2 * len(ROWS))
+
+
+# ---------------------------------------------------------------- open elsewhere
+
+
+def test_a_file_that_another_program_writes_to_is_not_sent_where_that_is_known(
+    bench: Bench, pigment: Simulator
+) -> None:
+    job = bench.claimed()
+    with Writer() as writer:
+        writer.do("open", bench.path(job), "there")
+        result = bench.push(job, exclusive=True)
+        assert isinstance(result, push.NotReady)
+        assert isinstance(result.error, errors.FileBusy)
+        assert result.found is not None
+        assert result.found.same_content(job.fingerprint)
+        assert pigment.calls() == []
+
+        assert isinstance(answer_of(bench.push(job)), Accepted)
+        writer.do("close")
+    assert isinstance(answer_of(bench.push(job, exclusive=True)), Accepted)

@@ -9,6 +9,7 @@ from rig_fixtures import ROWS, Rig, names, reason, rig, statuses, without_rights
 
 from pigment_watcher.files import moves
 from pigment_watcher.model import ConditionKind, JobEvent, Outcome, State
+from pigment_watcher.policy import budget
 from pigment_watcher.simulator import DEMO_KEY, Fault, Simulator
 from pigment_watcher.steps import archive
 
@@ -206,6 +207,24 @@ def test_a_claimed_file_that_can_not_be_read_waits_and_that_is_said_once(
         assert one.ear.told(ConditionKind.FILE_UNREADABLE) == [True, False]
 
 
+def test_a_file_that_was_changed_after_it_was_imported_is_unsure_and_not_in_done(
+    one: Rig, pigment: Simulator
+) -> None:
+    one.take_in("a.csv")
+    path = one.claimed_path(one.job())
+
+    def append(event: JobEvent) -> None:
+        if event.name == "job.decided" and event.job.outcome is Outcome.IMPORTED:
+            path.write_text(ROWS + "more\n")
+
+    one.ear.on_job = append
+    one.work_off()
+    assert (one.job().state, one.job().outcome) == (State.FAILED, Outcome.UNSURE)
+    assert "is not what was imported" in reason(one)
+    assert one.files("done", "failed") == {"done": [], "failed": ["a.csv", "a.csv.reason.txt"]}
+    assert len(pigment.pushes()) == 1
+
+
 # ---------------------------------------------------------------- the move at the end
 
 
@@ -281,7 +300,7 @@ def test_an_import_id_that_comes_while_the_journal_is_busy_is_stored_late_and_no
     one.ear.on_service = lambda event: release[0]()
     one.work()
     assert one.job().import_id == pigment.imports()[0].id
-    assert {event.name for event in one.ear.services} == {"journal.busy", "journal.writable"}
+    assert [event.name for event in one.ear.services] == ["journal.busy"]
     one.work_off()
     assert (one.job().outcome, len(pigment.pushes())) == (Outcome.IMPORTED, 1)
 
@@ -324,3 +343,42 @@ def test_a_worker_that_can_not_store_gives_up_when_the_service_does(
     one.worker.run()
     release[0]()
     assert one.job().state is State.PUSHING
+
+
+# ---------------------------------------------------------------- when it is asked after
+
+
+def test_how_long_imports_take_is_learnt_from_their_ends(one: Rig, pigment: Simulator) -> None:
+    one.take_in("a.csv", "b.csv")
+    assert one.work_off() == ["push", "poll", "push", "poll"]
+
+    first, second = one.all_jobs()
+    assert one.journal.lanes.durations(first.configuration_id) == (0.0, 0.0)
+    assert len(pigment.calls()) == 4
+    waits = [(job.decided_at or 0.0) - (job.importing_since or 0.0) for job in (first, second)]
+    assert waits == [pytest.approx(1.18, abs=0.01), pytest.approx(0.02, abs=0.001)]
+
+
+def test_what_a_request_is_worth_is_found_out_once_a_second(one: Rig) -> None:
+    one.take_in(*(f"{n}.csv" for n in range(100)))
+    assert one.desk.price() == budget.CHEAP_S
+    calls, now = one.journal.calls, one.clock.now()
+    with one.journal.writing():
+        for _ in range(one.desk.destination.limits.requests.requests):
+            calls.book(one.desk.destination.host, None, now)
+
+    one.clock.advance(0.9)
+    assert one.desk.price() == budget.CHEAP_S
+    one.clock.advance(0.2)
+    assert one.desk.price() == budget.DEAR_S
+
+
+def test_a_request_counts_from_when_it_is_made(one: Rig, pigment: Simulator) -> None:
+    host, calls = one.desk.destination.host, one.journal.calls
+    one.take_in("a.csv")
+    pigment.stop()
+    assert one.work() == ["push"]
+    assert calls.count(host, 0.0) == 0
+    pigment.start()
+    one.work_off()
+    assert calls.count(host, 0.0) == len(pigment.calls()) == 2

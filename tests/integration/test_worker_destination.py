@@ -318,6 +318,19 @@ def test_a_file_whose_answer_was_lost_is_pushed_again_where_that_does_no_harm(
     assert repeatable.job().outcome is Outcome.IMPORTED
 
 
+def test_a_file_whose_answer_names_the_import_of_another_file_is_unsure(
+    one: Rig, pigment: Simulator
+) -> None:
+    """As a proxy would that answers from what it remembers."""
+    one.take_in("a.csv")
+    one.work_off()
+    named = b'{"importId": "%s"}' % pigment.imports()[0].id.encode()
+    pigment.script(Fault.answer(200, body=named))
+    one.take_in("b.csv")
+    one.work_off()
+    assert one.outcomes() == {"a.csv": Outcome.IMPORTED, "b.csv": Outcome.UNSURE}
+
+
 def test_an_outage_makes_as_many_doubtful_files_as_were_on_the_wire(
     two: Rig, pigment: Simulator
 ) -> None:

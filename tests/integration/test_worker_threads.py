@@ -13,8 +13,11 @@ import pytest
 from clock_fixtures import RunningClock
 from rig_fixtures import ROWS, Rig, eventually, in_thread, names, rig, route
 
+from pigment_watcher import errors
+from pigment_watcher.journal import Work
+from pigment_watcher.journal.jobs import Jobs
 from pigment_watcher.model import Condition, ConditionKind, Outcome, State
-from pigment_watcher.policy import delays
+from pigment_watcher.policy import poll_times
 from pigment_watcher.simulator import Fault, Simulator
 from pigment_watcher.worker import Worker
 
@@ -39,7 +42,8 @@ def one(tmp_path: Path, pigment: Simulator) -> Iterator[Rig]:
 @pytest.fixture
 def live(tmp_path: Path, pigment: Simulator, monkeypatch: pytest.MonkeyPatch) -> Iterator[Rig]:
     """Lend a rig with five lanes and a clock that runs; imports are asked after at once."""
-    monkeypatch.setattr(delays, "POLL_S", (0.01, 0.01))
+    monkeypatch.setattr(poll_times, "UNKNOWN_S", (0.01,))
+    monkeypatch.setattr(poll_times, "OVERDUE_S", (0.01, 0.01))
     routes = [
         route(tmp_path / "in", f"r{n}", str(uuid.UUID(int=n + 1)), files=(f"{n}-*",))
         for n in range(5)
@@ -84,12 +88,12 @@ def test_polls_go_on_beside_uploads_that_hang(live: Rig, pigment: Simulator) -> 
     live.work()
     importing = live.job()
     later = live.clock.now() + 3600.0
-    live.journal.jobs.move(importing, State.IMPORTING, at=live.clock.now(), due_at=later)
+    importing = live.journal.jobs.move(importing, State.IMPORTING, at=0.0, due_at=later)
     pigment.script(Fault.act("hang", times=None))
     live.take_in(*(f"{lane}-a.csv" for lane in range(1, 5)))
     with working(live, 4):
         pigment.wait_for(lambda s: len(s.pushes()) == 4)  # one before, and three at once
-        live.journal.jobs.hasten(live.clock.now())
+        live.journal.jobs.move(importing, State.IMPORTING, at=0.0, due_at=live.clock.now())
         live.desk.wake()
         eventually(lambda: live.ear.named("job.finished") == ["0-a.csv"])
         live.desk.stop()
@@ -120,11 +124,12 @@ def test_a_worker_waits_while_nothing_can_be_booked(live: Rig) -> None:
     live.take_in("0-a.csv")
     release = live.lock_journal()
     with working(live, 1):
-        eventually(lambda: live.desk._alarm < math.inf)
+        eventually(lambda: live.desk._is_stuck)
         assert live.ear.named("job.pushing") == []
         release()
         live.desk.wake()
         eventually(lambda: live.ear.named("job.finished") == ["0-a.csv"])
+    assert len(live.ear.announced("journal.busy")) == 1
 
 
 def test_a_second_worker_takes_over_what_is_due_before_the_first_one_wakes(
@@ -168,3 +173,21 @@ def test_a_reserved_job_is_handed_to_nobody(one: Rig) -> None:
         assert taker.is_alive()
     taker.join(5.0)
     assert not taker.is_alive()
+
+
+def test_what_a_worker_died_with_is_taken_by_no_other(
+    one: Rig, pigment: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody but the next start may say what of it is on the disk."""
+
+    def unknown(*_: object, **__: object) -> None:
+        raise errors.CommitUnknown("disk I/O error")
+
+    one.take_in("a.csv")
+    monkeypatch.setattr(Jobs, "move", unknown)
+    with pytest.raises(errors.CommitUnknown):
+        Worker(one.office, "worker-1").run()
+
+    assert not one.desk.is_idle()
+    assert not isinstance(one.desk._next(), Work)
+    assert [push.size for push in pigment.pushes()] in ([], [0])

@@ -62,6 +62,7 @@ def test_the_demo_shows_every_kind_of_end() -> None:
 
     assert {sample.ends for sample in samples} == {
         Outcome.IMPORTED,
+        Outcome.IMPORTED_WITH_SKIPS,
         Outcome.FAILED,
         Outcome.INVALID,
     }

@@ -98,6 +98,136 @@ def test_the_state_directory_is_a_folder_of_its_own(folder: str, tmp_path: Path)
     assert problem.endswith(" as well: it needs a folder of its own")
 
 
+# ---------------------------------------------------------------- sub-folders
+
+
+@pytest.mark.parametrize("key", ["done", "failed"])
+def test_an_archive_in_an_inbox_that_is_looked_into_is_refused(key: str, tmp_path: Path) -> None:
+    text = two(("recursive: true",), (f"{key}: ../a/kept/of/b",))
+    assert problems(tmp_path, text) == [
+        (
+            f"config.yaml:9: routes.b.{key}: lies in the inbox of route 'a', which looks into its "
+            "sub-folders: its files would come again"
+        )
+    ]
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "inbox"),
+    [
+        (("recursive: false",), ("done: ../a/kept",), "b"),
+        (("recursive: true", "done: old"), ("done: ../a/old/b", "failed: ../a/failed"), "b"),
+        (("recursive: true", "done: old", "files: a*"), ("files: b*", "recursive: true"), "a"),
+        (("recursive: true", "done: old/done", "failed: ../failed"), (), "b"),
+    ],
+)
+def test_an_archive_that_is_not_looked_into_may_lie_there(
+    one: tuple[str, ...], other: tuple[str, ...], inbox: str, tmp_path: Path
+) -> None:
+    assert problems(tmp_path, two(one, other, inbox=inbox)) == []
+
+
+def test_an_inbox_in_one_that_is_looked_into_is_refused(tmp_path: Path) -> None:
+    (problem,) = problems(tmp_path, two(("recursive: true",), inbox="a/b"))
+    assert "routes.b.directory: lies in the inbox of route 'a'" in problem
+
+
+def test_the_state_directory_in_an_inbox_that_is_looked_into_is_refused(tmp_path: Path) -> None:
+    text = f"state_directory: a/x/state\n{two(('recursive: true',))}"
+    (problem,) = problems(tmp_path, text)
+    assert "state_directory: lies in the inbox of route 'a', which looks into" in problem
+    assert problems(tmp_path, text.replace("true", "false")) == []
+
+
+def test_a_pattern_with_folders_needs_a_route_that_looks_into_them(tmp_path: Path) -> None:
+    globs = ("files: [x.csv, in/*.csv]", "ignore: old/*")
+    text = "without 'recursive' there are names, and no paths: '/' can't be in a pattern"
+    assert problems(tmp_path, two(globs)) == [
+        f"config.yaml:5: routes.a.files: {text}",
+        f"config.yaml:6: routes.a.ignore: {text}",
+    ]
+    assert problems(tmp_path, two((*globs, "recursive: true"))) == []
+
+
+# ---------------------------------------------------------------- markers
+
+
+@pytest.mark.parametrize(
+    ("files", "marker", "sample"),
+    [
+        ("'*.csv'", "{name}", "x.csv"),
+        ("'*.csv'", "{stem}.csv", "x.csv"),
+        ("'*.CSV'", "{stem}.csv", "x.CSV"),
+        ("['*.txt', 's[!a-c]?.csv']", "{name}.csv", "sxx.csv"),
+        ("ready", "READY", "ready"),
+        ("in/ready", "READY", "ready"),
+        ("'*.done'", "{name}.done", "x.done"),
+    ],
+)
+def test_a_marker_that_is_not_told_from_a_file_is_refused(
+    files: str, marker: str, sample: str, tmp_path: Path
+) -> None:
+    said = two((f"files: {files}", f"marker: '{marker}'", "recursive: true"))
+    assert problems(tmp_path, said) == [
+        (
+            f"config.yaml:6: routes.a.marker: '{marker}' is not told from a file of this route, "
+            f"such as '{sample}': give it an ending of its own, such as '{{name}}.done'"
+        )
+    ]
+
+
+@pytest.mark.parametrize(
+    ("files", "marker"),
+    [
+        ("*", "{name}.done"),
+        ("*.csv", "{stem}.ok"),
+        ("*.csv", "done-{name}"),
+        ("*.csv", "all.csv"),
+        ("sales*.csv", "{stem}-ok.csv"),
+        ("in/*.csv", "in.csv"),
+    ],
+)
+def test_a_marker_may_be_what_can_be_told_apart(files: str, marker: str, tmp_path: Path) -> None:
+    route_a = (f"files: '{files}'", f"marker: '{marker}'", "recursive: true")
+    assert problems(tmp_path, two(route_a)) == []
+
+
+@pytest.mark.parametrize(
+    ("more", "marker"),
+    [
+        ("order: name", "processing"),
+        ("order: name", "Done"),
+        ("failed: bad", "bad"),
+        ("done: ../ok", "failed"),
+    ],
+)
+def test_a_marker_must_not_be_called_like_a_folder_of_ours(
+    more: str, marker: str, tmp_path: Path
+) -> None:
+    (problem,) = problems(tmp_path, two((more, f"marker: {marker}")))
+    assert problem.startswith(f"config.yaml:6: routes.a.marker: '{marker}' is a folder of the serv")
+
+
+@pytest.mark.parametrize("marker", ["done", "ok"])
+def test_a_folder_elsewhere_does_not_stand_in_the_way_of_a_marker(
+    marker: str, tmp_path: Path
+) -> None:
+    assert problems(tmp_path, two(("done: ../ok", f"marker: {marker}"))) == []
+
+
+def test_a_marker_that_the_other_route_of_the_inbox_would_take_is_refused(tmp_path: Path) -> None:
+    one, other = ("files: '*.csv'", "marker: '{name}.done'"), ("files: '*'", "ignore: '*.csv'")
+    assert problems(tmp_path, two(one, other, inbox="a")) == [
+        (
+            "config.yaml:6: routes.a.marker: 'x.csv.done' would be taken as a file of route 'b', "
+            "which shares the inbox: let that route ignore it"
+        )
+    ]
+    ignoring = (other[0], "ignore: ['*.csv', '*.done']")
+    assert problems(tmp_path, two(one, ignoring, inbox="a")) == []
+    assert problems(tmp_path, two(one, other)) == []
+
+
 # ---------------------------------------------------------------- patterns
 
 

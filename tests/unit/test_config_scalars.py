@@ -112,8 +112,35 @@ def test_a_pattern_is_a_text(value: object) -> None:
     assert refused(scalars.Patterns, value).startswith("must be a pattern such as '*.csv'")
 
 
-def test_a_pattern_matches_names_and_so_holds_no_slash() -> None:
-    assert refused(scalars.Patterns, "in/*.csv").startswith("matches names, not paths")
+@pytest.mark.parametrize(
+    "value",
+    ["READY", "{name}.done", "{stem}.ok", "done-{name}", "{stem}-{name}", ".é $", "x" * 255],
+)
+def test_a_marker_is_a_name_with_placeholders(value: str) -> None:
+    assert accepted(scalars.Marker, value) == value
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        ("", "must be the name of a file, such as '{name}.done'"),
+        ("..", "must be the name of a file"),
+        ("ok/{name}", "stands beside its file, so '/' can't be in it: 'ok/{name}'"),
+        ("{file}.done", "takes {name} and {stem}, each once, and no other braces"),
+        ("{name}{name}", "takes {name} and {stem}, each once"),
+        ("{{name}}", "takes {name} and {stem}, each once"),
+        ("{name.done", "takes {name} and {stem}, each once"),
+        ("done}", "takes {name} and {stem}, each once"),
+        ("a\nb", "holds a character that can't stand in a name"),
+        ("é" * 128, "is longer than a file's name may be"),
+    ],
+)
+def test_any_other_marker_is_refused(value: str, words: str) -> None:
+    assert refused(scalars.Marker, value).startswith(words)
+
+
+def test_a_marker_is_a_text() -> None:
+    assert "valid string" in refused(scalars.Marker, 3)
 
 
 def test_a_route_needs_a_pattern() -> None:

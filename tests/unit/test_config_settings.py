@@ -7,7 +7,16 @@ import pytest
 from config_fixtures import ENVIRON, OTHER_UUID, UUID, load, minimal, route
 
 from pigment_watcher import config, model
-from pigment_watcher.model import AfterFailure, Limit, LoadMode, Order, SkippedRows, Watch
+from pigment_watcher.model import (
+    AfterFailure,
+    DetailedReport,
+    Duplicates,
+    Limit,
+    LoadMode,
+    Order,
+    SkippedRows,
+    Watch,
+)
 
 EVERYTHING = f"""
 pigment:
@@ -34,10 +43,16 @@ routes:
     ignore: old*
     watch: events
     scan_every: 7s
+    require_mount: true
+    recursive: true
     quiet: 0s
+    marker: "{{name}}.done"
     order: name
     after_failure: hold
     allow_empty: true
+    duplicates: refuse
+    keep_done: 90d
+    keep_failed: 1h
     done: ../done
     failed: /srv/failed
 """
@@ -62,6 +77,7 @@ def test_the_defaults_are_these(tmp_path: Path) -> None:
         push_limit=Limit(290, 3600),
         ca_bundle=None,
         proxy=None,
+        detailed_report=DetailedReport.AUTO,
         state_directory=Path("/var/lib/pigment-watcher"),
         workers=4,
         stop_grace_s=90,
@@ -87,13 +103,19 @@ def test_the_defaults_of_a_route_are_these(tmp_path: Path) -> None:
             after_failure=AfterFailure.CONTINUE,
             skipped_rows=SkippedRows.ACCEPT,
             allow_empty=False,
-            quiet_s=2,
+            duplicates=Duplicates.ACCEPT,
+            quiet_s=None,
             key="default",
         ),
         files=("*.csv",),
         ignore=(),
         watch=Watch.AUTO,
-        scan_every_s=60,
+        scan_every_s=None,
+        require_mount=False,
+        recursive=False,
+        marker=None,
+        keep_done_s=None,
+        keep_failed_s=None,
     )
 
 
@@ -111,6 +133,7 @@ def test_every_key_arrives_where_it_belongs(tmp_path: Path) -> None:
         push_limit=Limit(6, 3600),
         ca_bundle=tmp_path / "ca.pem",
         proxy="http://me:pass-word@proxy:3128",
+        detailed_report=DetailedReport.NEVER,
         state_directory=tmp_path / "state",
         workers=64,
         stop_grace_s=0,
@@ -134,24 +157,24 @@ def test_every_key_of_a_route_arrives_where_it_belongs(tmp_path: Path) -> None:
             order=Order.NAME,
             after_failure=AfterFailure.HOLD,
             allow_empty=True,
+            duplicates=Duplicates.REFUSE,
             quiet_s=0,
         ),
         files=("*.CSV", "*.txt"),
         ignore=("old*",),
         watch=Watch.EVENTS,
         scan_every_s=7,
+        require_mount=True,
+        recursive=True,
+        marker="{name}.done",
+        keep_done_s=90 * 86400,
+        keep_failed_s=3600,
     )
 
 
-def test_polling_looks_every_five_seconds_unless_told_otherwise(tmp_path: Path) -> None:
-    polling = minimal("watch: polling")
-    assert only_route(tmp_path, polling).watch is Watch.POLLING
-    assert only_route(tmp_path, polling).scan_every_s == 5
-    assert only_route(tmp_path, polling + "    scan_every: 9s\n").scan_every_s == 9
-
-
-def test_auto_means_the_default(tmp_path: Path) -> None:
-    spelled = minimal("watch: auto", "scan_every: auto", "quiet: auto", "load_mode: null")
+def test_auto_and_nothing_mean_the_default(tmp_path: Path) -> None:
+    autos = ("watch: auto", "scan_every: auto", "quiet: auto")
+    spelled = minimal(*autos, "load_mode: null", "marker: null")
     assert only_route(tmp_path, spelled) == only_route(tmp_path, minimal())
 
 

@@ -12,7 +12,7 @@ ALL = [
     for _, kind in inspect.getmembers(errors, inspect.isclass)
     if issubclass(kind, errors.PigmentWatcherError)
 ]
-WITH_MORE = {errors.ServerSaid, errors.ConfigError, errors.FolderError}
+WITH_MORE = {errors.ServerSaid, errors.ConfigError, errors.FolderError, errors.FolderLost}
 
 
 def drawn() -> dict[str, str]:

@@ -18,8 +18,10 @@ from pigment_watcher.model import (
     Job,
     JobEvent,
     Outcome,
+    Report,
     Rules,
     ServiceEvent,
+    Skipped,
     State,
 )
 
@@ -137,6 +139,29 @@ def test_an_end_is_as_loud_as_its_outcome(said: Said, outcome: Outcome, level: s
     job = FINISHED.evolve(outcome=outcome)
     logs.LogListener().job_changed(JobEvent(name="job.finished", job=job))
     assert (said.only()["level"], said.only()["outcome"]) == (level, outcome.value)
+
+
+def test_an_end_says_what_pigment_reported_in_numbers_and_no_content(said: Said) -> None:
+    skips = (Skipped(reason="ParsingError", samples=("secret",)),)
+    report = Report(inserted=3, skipped=2, created=1, skips=skips)
+    job = FINISHED.evolve(outcome=Outcome.IMPORTED_WITH_SKIPS, report=report)
+    logs.LogListener().job_changed(JobEvent(name="job.finished", job=job))
+    line = said.only()
+    assert (line["inserted"], line["skipped"], line["created"]) == (3, 2, 1)
+    assert "updated" not in line
+    assert "secret" not in str(line)
+
+
+def test_an_imported_file_says_why_only_if_something_is_left_to_do(said: Said) -> None:
+    job = FINISHED.evolve(reason="Its report could not be read.", advice="Look.")
+    logs.LogListener().job_changed(JobEvent(name="job.finished", job=job))
+    assert said.only()["reason"] == "Its report could not be read."
+
+
+def test_rows_that_were_left_out_are_an_error_where_they_count_as_a_failure(said: Said) -> None:
+    job = FINISHED.evolve(outcome=Outcome.IMPORTED_WITH_SKIPS, state=State.FAILED)
+    logs.LogListener().job_changed(JobEvent(name="job.finished", job=job))
+    assert said.only()["level"] == "error"
 
 
 def test_what_is_not_imported_says_why(said: Said) -> None:

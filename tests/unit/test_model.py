@@ -63,7 +63,8 @@ def test_what_is_not_said_of_a_route_is_the_careful_choice() -> None:
     assert route.rules.after_failure is AfterFailure.CONTINUE
     assert route.rules.skipped_rows is SkippedRows.ACCEPT
     assert not route.rules.allow_empty
-    assert (route.rules.quiet_s, route.scan_every_s) == (2, 60)
+    assert (route.rules.quiet_s, route.scan_every_s, route.marker) == (None, None, None)
+    assert (route.recursive, route.require_mount) == (False, False)
 
 
 def test_a_new_job_has_nothing_behind_it() -> None:

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from limit_fixtures import descriptors_left
 
 from pigment_watcher import errors, mounts
 from pigment_watcher.mounts import Mount
@@ -48,7 +49,9 @@ def test_a_network_file_system_is_one_and_not_local(kind: str) -> None:
     assert not mount.is_local
 
 
-@pytest.mark.parametrize("kind", ["ext4", "xfs", "btrfs", "tmpfs", "overlay", "fuseblk"])
+@pytest.mark.parametrize(
+    "kind", ["ext4", "xfs", "btrfs", "tmpfs", "devtmpfs", "overlay", "fuseblk"]
+)
 def test_a_local_file_system_is_one_and_no_network(kind: str) -> None:
     mount = Mount(kind, "", Path("/"))
     assert mount.is_local
@@ -78,6 +81,15 @@ def test_a_mount_that_proc_does_not_list_is_unknown(
 ) -> None:
     monkeypatch.setattr(mounts, "_PROC", tmp_path)
     assert mounts.of(tmp_path) == Mount(mounts.UNKNOWN, "", tmp_path)
+
+
+def test_what_can_not_be_looked_at_now_is_not_taken_for_unknown(tmp_path: Path) -> None:
+    """It would be remembered as what the folder lies on."""
+    with descriptors_left(1), pytest.raises(errors.FolderError, match="Too many open files"):
+        mounts.of(tmp_path)
+    with descriptors_left(0):
+        assert mounts.table() == ""
+    assert mounts.of(tmp_path).kind != mounts.UNKNOWN
 
 
 def test_a_missing_directory_is_a_folder_error_that_names_it(tmp_path: Path) -> None:

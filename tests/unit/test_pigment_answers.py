@@ -64,9 +64,7 @@ def test_a_200_that_broke_off_is_not_known_even_if_it_reads_well() -> None:
 
 @pytest.mark.parametrize("status", [101, 201, 204, 304, 400, 503])
 def test_any_status_but_200_is_what_the_server_said(status: int) -> None:
-    answer = Answer(
-        status=status, content=b"{}", excerpt="no", retry_after_s=5.0, location="/x", broken="cut"
-    )
+    answer = Answer(status=status, content=b"no", retry_after_s=5.0, location="/x", broken="cut")
 
     with pytest.raises(errors.ServerSaid) as caught:
         answers.fields(answer)
@@ -85,7 +83,9 @@ def test_any_status_but_200_is_what_the_server_said(status: int) -> None:
 
 @pytest.mark.parametrize("state", list(ImportState))
 def test_each_import_status_is_known(state: ImportState) -> None:
-    status = answers.import_status(status_answer(importStatus=state.value), asked_for=IMPORT)
+    status = answers.import_status(
+        status_answer(importStatus=state.value), asked_for=IMPORT, secret=KEY
+    )
 
     assert status.state is state
     assert (status.created_at, status.completed_at, status.errors) == (None, None, ())
@@ -98,7 +98,7 @@ def test_a_status_holds_times_and_reasons() -> None:
         errorsDetails=[{"name": "Rows", "description": "bad"}, {"name": None}, "junk"],
     )
 
-    status = answers.import_status(answer, asked_for=IMPORT.upper())
+    status = answers.import_status(answer, asked_for=IMPORT.upper(), secret=KEY)
 
     assert status.created_at == "2023-10-04T16:17:07Z"
     assert status.completed_at == "2023-10-04T16:17:10Z"
@@ -117,14 +117,35 @@ def test_a_status_holds_times_and_reasons() -> None:
 )
 def test_a_status_that_does_not_fit_is_not_known(changes: dict[str, Any], match: str) -> None:
     with pytest.raises(errors.NotKnown, match=match):
-        answers.import_status(status_answer(**changes), asked_for=IMPORT)
+        answers.import_status(status_answer(**changes), asked_for=IMPORT, secret=KEY)
+
+
+def test_a_status_that_repeats_the_key_does_not_show_it() -> None:
+    said = f"you said Bearer {KEY}"
+    answer = status_answer(
+        createdAt=said, completedAt=KEY, errorsDetails=[{"name": KEY, "description": said}]
+    )
+
+    status = answers.import_status(answer, asked_for=IMPORT, secret=KEY)
+
+    assert KEY not in repr(status)
+    assert status.errors == (("<hidden>", "you said Bearer <hidden>"),)
 
 
 @pytest.mark.parametrize("junk", [None, 7, "x", {}, [[]]])
 def test_junk_beside_the_status_does_not_matter(junk: Any) -> None:
     answer = status_answer(createdAt=[junk], errorsDetails=junk)
 
-    assert answers.import_status(answer, asked_for=IMPORT).errors == ()
+    assert answers.import_status(answer, asked_for=IMPORT, secret=KEY).errors == ()
+
+
+def test_of_endless_reasons_the_first_are_kept_and_cut() -> None:
+    answer = status_answer(errorsDetails=[7, *[{"name": "n" * 5000, "description": "d"}] * 1000])
+
+    assert (
+        answers.import_status(answer, asked_for=IMPORT, secret=KEY).errors
+        == (("n" * 1000, "d"),) * 50
+    )
 
 
 # ---------------------------------------------------------------- words

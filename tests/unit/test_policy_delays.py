@@ -10,7 +10,6 @@ from pigment_watcher.policy import delays
 SPANS = (
     delays.PUSH_RETRY_S,
     delays.POLL_RETRY_S,
-    delays.POLL_S,
     delays.ARCHIVE_RETRY_S,
     *delays.CONDITION_S.values(),
 )
@@ -49,13 +48,6 @@ def test_a_delay_doubles_until_its_cap() -> None:
 def test_trials_begin_soon_and_end_up_minutes_apart() -> None:
     assert delays.PUSH_RETRY_S == delays.ARCHIVE_RETRY_S == (2, 300)
     assert delays.POLL_RETRY_S == (2, 60)
-
-
-def test_polls_begin_after_a_second_and_end_up_half_a_minute_apart() -> None:
-    waits = [delays.before_poll(polls, 0.5) for polls in (0, 1, 2, 100)]
-
-    assert waits == [1, 1.5, 2.25, 25]
-    assert delays.before_poll(100, 1.0) == pytest.approx(30)
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from policy_fixtures import HOST, LANE, rules
 
@@ -70,7 +70,6 @@ def test_a_full_window_claims_nothing_that_belongs_behind_it() -> None:
     assert claimed == list(range(1, 100))
 
 
-@settings(deadline=None)
 @given(st.lists(KEYS, max_size=30), st.lists(KEYS, max_size=30), st.integers(0, 40))
 def test_no_earlier_file_is_ever_left_behind_a_later_one(
     keys: list[OrderKey], queued: list[OrderKey], window: int
@@ -105,6 +104,7 @@ CONCERNED = [
     (ConditionKind.WRONG_URL, HOST, ("sales", "costs", "people")),
     (ConditionKind.HOST_UNAVAILABLE, HOST, ("sales", "costs", "people")),
     (ConditionKind.HOST_BUSY, HOST, ("sales", "costs", "people")),
+    (ConditionKind.NO_REPORTS, HOST, ("sales", "costs", "people")),
     (ConditionKind.KEY_REFUSED, "default", ("sales", "costs")),
     (ConditionKind.KEY_IN_DOUBT, "/etc/hr-key", ("people",)),
     (ConditionKind.CONFIGURATION_MISSING, LANE, ("sales", "costs")),

@@ -3,19 +3,7 @@
 from typing import Any
 
 import pytest
-from policy_fixtures import (
-    HOST,
-    IMPORT,
-    LANE,
-    NOW,
-    around,
-    begun,
-    ended,
-    importing,
-    said,
-    status,
-    waits,
-)
+from policy_fixtures import HOST, IMPORT, NOW, around, begun, ended, importing, said, status, waits
 
 from pigment_watcher import errors
 from pigment_watcher.model import ConditionKind, ImportState, Outcome, State
@@ -52,12 +40,31 @@ def test_failed_is_failed_with_every_word_of_pigment() -> None:
     assert decision.verdict.answer == "Rows: 7 are bad\nColumns\nask us"
 
 
-def test_an_import_in_progress_is_asked_after_less_and_less_often() -> None:
-    decision = polled(RUNNING, polls=1, retries=4, missing_since=NOW - 9)
+def test_an_import_in_progress_is_asked_after_when_it_should_be_over() -> None:
+    job = importing(polls=1, retries=4, missing_since=NOW - 9)
+    decision = polls.after_poll(job, RUNNING, around(durations=(5.0, 100.0)))
 
-    assert (decision.state, decision.event) == (State.IMPORTING, "")
-    assert waits(decision) == 2.25
-    assert decision.changes == {"polls": 2, "retries": 0, "missing_since": None}
+    assert (decision.state, decision.event, decision.took_s) == (State.IMPORTING, "", None)
+    assert waits(decision) == pytest.approx(43)
+    assert decision.changes == {
+        "polls": 2,
+        "retries": 0,
+        "missing_since": None,
+        "asked_at": NOW,
+        "is_early": False,
+    }
+
+
+def test_an_import_that_takes_longer_than_any_is_expected_to_go_on() -> None:
+    decision = polls.after_poll(importing(), RUNNING, around(durations=(5.0,)))
+
+    assert waits(decision) == 15
+    assert decision.changes["is_early"]
+
+
+@pytest.mark.parametrize("state", [ImportState.COMPLETED, ImportState.FAILED])
+def test_how_long_an_import_took_is_told_at_its_end(state: ImportState) -> None:
+    assert polled(status(state), asked_at=NOW - 20).took_s == 50
 
 
 @pytest.mark.parametrize("answer", [*map(status, ImportState), said(404)], ids=str)
@@ -117,7 +124,12 @@ def test_a_404_is_first_only_remembered() -> None:
 
     assert decision.state is State.IMPORTING
     assert waits(decision) == 4
-    assert decision.changes == {"retries": 2, "polls": 4, "missing_since": NOW}
+    assert decision.changes == {
+        "retries": 2,
+        "polls": 4,
+        "missing_since": NOW,
+        "report_denials": 0,
+    }
     assert decision.detail == "Pigment says that it knows no import of this ID"
 
 
@@ -195,15 +207,17 @@ def test_a_redirected_call_is_a_wrong_url(code: int) -> None:
     assert begun(polled(said(code))).keys() == {ConditionKind.WRONG_URL}
 
 
-@pytest.mark.parametrize("others", [False, True])
-def test_too_many_requests_wait_as_told(others: bool) -> None:
+@pytest.mark.parametrize(("told_s", "waits_s"), [(70.0, 70), (None, 300)])
+def test_too_many_status_calls_close_the_host_for_as_long_as_told(
+    told_s: float | None, waits_s: float
+) -> None:
     """Behaviour T21."""
-    answer = said(429, retry_after_s=70.0)
-    decision = polls.after_poll(importing(), answer, around(others_told_too_many=others))
+    decision = polled(said(429, retry_after_s=told_s))
 
-    assert waits(decision) == 70
-    subjects = {begin.subject for begin in decision.begins}
-    assert subjects == ({LANE, HOST} if others else {LANE})
+    assert waits(decision) == waits_s
+    (begin,) = decision.begins
+    assert (begin.kind, begin.subject) == (ConditionKind.HOST_BUSY, HOST)
+    assert begin.due_at == NOW + waits_s
 
 
 def test_the_import_id_is_never_changed_by_an_answer() -> None:

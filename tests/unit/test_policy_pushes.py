@@ -52,18 +52,37 @@ def pushed(answer: Any, load_mode: LoadMode | None = None, **changes: Any) -> De
 # ---------------------------------------------------------------- taken
 
 
-def test_an_accepted_push_is_an_import_that_is_asked_after_in_a_second() -> None:
-    decision = pushed(ACCEPTED, rejections=3, retries=3, rejected_at=NOW - 9, polls=2)
+@pytest.mark.parametrize("load_mode", ALL_MODES)
+def test_an_import_that_is_known_as_that_of_another_file_tells_nothing(
+    load_mode: LoadMode | None,
+) -> None:
+    decision = pushes.after_push(job(load_mode), ACCEPTED, around(import_is_anothers=True))
+
+    assert "import_id" not in decision.changes
+    assert list(begun(decision)) == [ConditionKind.HOST_IN_DOUBT]
+    if load_mode in REPEATABLE:
+        assert decision.state is State.QUEUED
+    else:
+        assert decision.verdict is not None
+        assert decision.verdict.outcome is Outcome.UNSURE
+        assert IMPORT in decision.verdict.reason
+
+
+def test_an_accepted_push_is_an_import_that_is_asked_after_when_it_should_be_over() -> None:
+    rejected = job(rejections=3, retries=3, rejected_at=NOW - 9, polls=2)
+    decision = pushes.after_push(rejected, ACCEPTED, around(durations=(10.0,) * 9))
 
     assert (decision.state, decision.verdict, decision.begins) == (State.IMPORTING, None, ())
     assert decision.event == "job.pushed"
-    assert waits(decision) == 1
+    assert waits(decision) == pytest.approx(10.32)
     assert decision.changes == {
         "import_id": IMPORT,
         "sha256": "ab",
         "bytes_sent": 6,
         "importing_since": NOW,
         "deadline_from": NOW,
+        "asked_at": None,
+        "is_early": False,
         "polls": 0,
         "retries": 0,
         "rejections": 0,
@@ -411,7 +430,7 @@ def test_a_crash_while_sending_is_no_rejection_of_a_file_that_may_be_repeated(
 
 def test_a_file_that_vanished_before_it_was_sent_is_gone() -> None:
     """Behaviour H9."""
-    decision = pushes.after_look(job(state=State.QUEUED), None, "a.csv: not there", NOW)
+    decision = pushes.after_look(None, "a.csv: not there", NOW, quiet_s=2.0)
 
     assert (decision.state, decision.event) == (State.FAILED, "job.finished")
     assert (decision.due_at, decision.detail) == (NOW, "a.csv: not there")
@@ -421,8 +440,7 @@ def test_a_file_that_vanished_before_it_was_sent_is_gone() -> None:
 
 def test_a_file_that_changed_before_it_was_sent_settles_again() -> None:
     """Behaviour T9."""
-    waiting = job(state=State.QUEUED, rules=rules(quiet_s=30.0))
-    decision = pushes.after_look(waiting, FOUND, "a.csv: changed", NOW)
+    decision = pushes.after_look(FOUND, "a.csv: changed", NOW, quiet_s=30.0)
 
     assert (decision.state, decision.event) == (State.QUEUED, "job.changed")
     assert (waits(decision), decision.changes) == (30, {"fingerprint": FOUND})

@@ -4,8 +4,9 @@ import sqlite3
 from importlib import resources
 
 import pytest
+from policy_fixtures import job, rules
 
-from pigment_watcher.model import Outcome, State
+from pigment_watcher.model import Outcome, SkippedRows, State
 from pigment_watcher.policy import transitions
 
 
@@ -39,8 +40,17 @@ def test_an_import_that_began_is_never_pushed_again() -> None:
 @pytest.mark.parametrize("outcome", list(Outcome))
 def test_only_what_was_imported_ends_in_done(outcome: Outcome) -> None:
     is_good = outcome in {Outcome.IMPORTED, Outcome.IMPORTED_WITH_SKIPS}
+    ended = job(outcome=outcome)
 
-    assert transitions.final_state(outcome) is (State.DONE if is_good else State.FAILED)
+    assert transitions.is_good(ended) == is_good
+    assert transitions.final_state(ended) is (State.DONE if is_good else State.FAILED)
+
+
+@pytest.mark.parametrize("outcome", list(Outcome))
+def test_a_route_may_count_rows_that_were_left_out_as_a_failure(outcome: Outcome) -> None:
+    ended = job(outcome=outcome, rules=rules(skipped_rows=SkippedRows.FAIL))
+
+    assert transitions.is_good(ended) == (outcome is Outcome.IMPORTED)
 
 
 def test_a_retry_must_be_meant_where_rows_may_be_there_already() -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pigment_watcher.model import Outcome, Verdict
+from pigment_watcher.model import Import, Outcome, Report, Verdict
 from pigment_watcher.policy import verdicts
 
 UNSURE = (
@@ -12,12 +12,18 @@ UNSURE = (
     verdicts.import_lost(),
     verdicts.import_overdue(6),
     verdicts.orphan(),
+    verdicts.disowned(),
 )
 TO_CORRECT = (
     verdicts.import_failed("Rows: 7 are bad"),
     verdicts.refused(400, "too large"),
     verdicts.invalid("The file is empty.", "Export it again."),
     verdicts.given_up(10, "the server answered 500"),
+    verdicts.duplicate(Import(name="first.csv", at=0.0, import_id="7f01")),
+)
+INCOMPLETE = (
+    verdicts.imported_with_skips(Report(skipped=2), fails=True, may_repeat=False),
+    verdicts.not_known_whether_whole(),
 )
 QUIET = (verdicts.imported(), verdicts.gone(), verdicts.returned("Its route changed."))
 
@@ -43,16 +49,33 @@ def test_where_nothing_is_to_be_done_nothing_is_asked_for(verdict: Verdict) -> N
     assert (verdict.answer, verdict.advice) == ("", "")
 
 
-def test_every_outcome_but_skips_has_its_words() -> None:
-    spoken = {verdict.outcome for verdict in (*UNSURE, *TO_CORRECT, *QUIET)}
+@pytest.mark.parametrize("verdict", INCOMPLETE)
+def test_whoever_misses_rows_reads_how_to_load_them(verdict: Verdict) -> None:
+    assert verdict.outcome in {Outcome.IMPORTED_WITH_SKIPS, Outcome.UNSURE}
+    assert verdict.reason.startswith("Pigment imported the file")
+    assert "dropping the whole file again may load" in verdict.advice
 
-    assert spoken == set(Outcome) - {Outcome.IMPORTED_WITH_SKIPS}
+
+def test_every_outcome_has_its_words() -> None:
+    spoken = {verdict.outcome for verdict in (*UNSURE, *TO_CORRECT, *QUIET, *INCOMPLETE)}
+
+    assert spoken == set(Outcome)
 
 
 @pytest.mark.parametrize("verdict", [TO_CORRECT[0], TO_CORRECT[3]])
 def test_what_pigment_did_is_looked_up_in_its_update_history(verdict: Verdict) -> None:
     assert "Update History" in verdict.advice
     assert verdict.answer
+
+
+def test_a_duplicate_names_the_first_file_its_time_with_the_zone_and_its_import() -> None:
+    first = Import(name="first.csv", at=1_790_000_000.0, import_id="7f01")
+    verdict = verdicts.duplicate(first)
+
+    assert verdict.outcome is Outcome.INVALID
+    for fact in ("first.csv", verdicts.moment(first.at), "import 7f01"):
+        assert fact in verdict.reason
+    assert "--even-if-imported" in verdict.advice
 
 
 @pytest.mark.parametrize(

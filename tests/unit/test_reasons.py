@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from policy_fixtures import IMPORT, LANE, importing, job
 
 from pigment_watcher import reasons
-from pigment_watcher.model import Job, Outcome, State
+from pigment_watcher.model import Job, Outcome, Report, Skipped, State
 from pigment_watcher.policy import verdicts
 
 BEGAN = 1_764_000_000.0
@@ -137,7 +137,6 @@ def test_half_a_character_in_pigments_words_can_be_written() -> None:
     assert "  cut \\ud83d" in read(failed(answer="cut \ud83d"))
 
 
-@settings(deadline=None)
 @given(TEXTS, TEXTS, TEXTS)
 def test_whatever_is_said_can_be_written_and_stays_within_its_lines(
     name: str, answer: str, advice: str
@@ -171,3 +170,92 @@ def test_a_remark_names_nobody_where_nobody_is_known_and_keeps_to_ascii() -> Non
 
     assert b"CET, as job 8." in nobody
     assert b"by j\\xfcrgen, as job 8." in umlaut
+
+
+# ---------------------------------------------------------------- what an import left out
+
+
+def incomplete(**changes: Any) -> Job:
+    """Return a job of whose file an import left something out."""
+    skips = (
+        Skipped(
+            reason="MissingModalitySkippedDataRow",
+            column="account",
+            count=2,
+            samples=("6777", "6778"),
+        ),
+        Skipped(reason="SomethingNew"),
+    )
+    report = Report(inserted=1200, skipped=2, created=1, skips=skips, more_kinds=4)
+    verdict = verdicts.imported_with_skips(report, fails=False, may_repeat=True)
+    return failed(
+        **{
+            "outcome": verdict.outcome,
+            "reason": verdict.reason,
+            "answer": "",
+            "advice": verdict.advice,
+            "report": report,
+            **changes,
+        }
+    )
+
+
+def read_report(written: Job) -> str:
+    return reasons.report(written).decode("utf-8-sig")
+
+
+def test_a_report_tells_what_was_left_out_why_and_what_to_do() -> None:
+    lines = read_report(incomplete()).split("\r\n")
+
+    assert lines[: lines.index("What to do now")] == [
+        "IMPORTED, BUT ROWS ARE MISSING - a.csv",
+        "",
+        "What happened",
+        "  Pigment imported the file and left 2 rows out.",
+        "",
+        "What Pigment reported",
+        "  Inserted:      1,200",
+        "  Left out:      2",
+        "  Items created: 1",
+        "",
+        "What was left out",
+        '  1. 2 in column "account": the item is not in its list in Pigment, so the row',
+        "  was left out.",
+        "     For example: 6777 | 6778",
+        "     Pigment calls it: MissingModalitySkippedDataRow",
+        "     What to do: Add the missing items to their list in Pigment, or correct",
+        "     how they are written in the file.",
+        "  2. some: for a reason that is not known here.",
+        "     Pigment calls it: SomethingNew",
+        "     What to do: Look at this import's Import Summary in Pigment.",
+        "  And more, of 4 other kinds.",
+        "",
+    ]
+    assert f"  Import ID:     {IMPORT}" in lines
+
+
+@pytest.mark.parametrize("report", [None, Report(skipped=2)])
+def test_a_report_that_can_not_tell_more_says_where_to_look(report: Report | None) -> None:
+    assert "Pigment did not say what; the Import Summary may tell." in read_report(
+        incomplete(report=report)
+    )
+
+
+def test_the_reason_of_an_import_that_counts_as_a_failure_names_the_report_beside_it() -> None:
+    text = read(incomplete())
+
+    assert text.startswith("IMPORTED, BUT ROWS ARE MISSING - a.csv\r\n")
+    assert "The report beside this file lists it, with the causes." in text
+
+
+@given(TEXTS, TEXTS, TEXTS)
+def test_whatever_was_left_out_can_be_written_and_stays_within_its_lines(
+    reason: str, column: str, sample: str
+) -> None:
+    skips = (Skipped(reason=reason, column=column, samples=(sample,)),)
+    written = reasons.report(incomplete(report=Report(skips=skips)))
+
+    assert written.count(b"\n") == written.count(b"\r\n") == written.count(b"\r")
+    lines = written.decode("utf-8-sig").split("\r\n")
+    assert all(line.isprintable() for line in lines)
+    assert len([line for line in lines if line and not line.startswith("  ")]) == 5

@@ -1,8 +1,8 @@
 """Which files of a folder are complete, and who takes them."""
 
+from dataclasses import replace
+
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from policy_fixtures import LANE, rules
 
 from pigment_watcher import settle
@@ -29,19 +29,79 @@ def route(name: str, *files: str, ignore: tuple[str, ...] = ()) -> Route:
 
 def test_a_file_is_complete_when_it_was_quiet_for_long_enough_and_not_before() -> None:
     """Behaviour A9. Behaviour A10."""
-    sighting = Sighting(SMALL, since=100.0)
-
-    assert not settle.is_complete(sighting, QUIET_S, 101.9)
-    assert settle.is_complete(sighting, QUIET_S, 102.0)
+    assert settle.complete_at(Sighting(SMALL, since=100.0), QUIET_S) == 102.0
 
 
-@given(st.floats(0, 1e9), st.floats(0, 1e6))
-def test_a_file_is_complete_at_the_moment_that_was_promised(since: float, quiet_s: float) -> None:
-    sighting = Sighting(SMALL, since)
-    promised = settle.complete_at(sighting, quiet_s)
+@pytest.mark.parametrize("marked_since", [100.0, 101.0], ids=["together", "after"])
+def test_a_marker_that_comes_with_its_file_or_after_it_counts_at_once(marked_since: float) -> None:
+    assert settle.complete_at(Sighting(SMALL, since=100.0), 30.0, marked_since) == marked_since
 
-    assert settle.is_complete(sighting, quiet_s, promised + 1e-6)
-    assert not settle.is_complete(sighting, quiet_s + 0.01, promised)
+
+def test_a_marker_that_was_there_before_may_be_an_older_files_and_the_quiet_time_counts() -> None:
+    assert settle.complete_at(Sighting(SMALL, since=100.0), 30.0, 99.0) == 130.0
+
+
+@pytest.mark.parametrize(
+    ("marker", "path", "wanted"),
+    [
+        ("{name}.done", "a.csv", "a.csv.done"),
+        ("{stem}.ok", "a.b.csv", "a.b.ok"),
+        ("done-{name}", "x/$a$.csv", "x/done-$a$.csv"),
+        ("ready", "x/y/a.csv", "x/y/ready"),
+        ("{stem}.{name}", "{name}.csv", "{name}.{name}.csv"),
+    ],
+)
+def test_a_marker_stands_beside_its_file(marker: str, path: str, wanted: str) -> None:
+    assert settle.marker_of(marker, path) == wanted
+    assert settle.is_marker(wanted.rpartition("/")[2].upper(), marker)
+
+
+@pytest.mark.parametrize(("name", "marker"), [("a.csv", "{name}.done"), (".done", "{name}.done")])
+def test_what_is_no_marker_is_not_taken_for_one(name: str, marker: str) -> None:
+    assert not settle.is_marker(name, marker)
+
+
+def test_a_marker_without_a_name_in_it_is_shared_by_all_files() -> None:
+    assert settle.is_shared("ready")
+    assert not settle.is_shared("{name}.done")
+    assert not settle.is_shared("{stem}.ok")
+
+
+def test_a_marker_is_never_data_whatever_a_route_says() -> None:
+    marked = replace(route("all", "*"), marker="{name}.done")
+
+    assert settle.takers("a.csv.done", [marked]) == []
+    assert settle.takers("a.csv", [marked]) == [0]
+
+
+def test_files_in_sub_folders_are_taken_by_recursive_routes_alone() -> None:
+    deep = replace(route("deep", ignore=("old",)), recursive=True)
+    routes = [route("flat"), deep]
+
+    assert settle.takers("a.csv", routes) == [0, 1]
+    assert settle.takers("x/a.csv", routes) == [1]
+    assert settle.takers("x/old/a.csv", routes) == []
+
+
+def test_a_pattern_may_name_a_folder_on_the_way() -> None:
+    north = replace(route("north", "north/*.csv"), recursive=True)
+
+    assert settle.takers("north/a.csv", [north]) == [0]
+    assert settle.takers("south/a.csv", [north]) == []
+
+
+def test_a_file_of_which_nothing_could_be_learnt_stays_as_it_was() -> None:
+    before = {"a.csv": Sighting(SMALL, 1.0), "b.csv": Sighting(SMALL, 1.0)}
+
+    assert settle.observe(before, {}, 5.0, unknown={"a.csv", "new.csv"}) == {
+        "a.csv": before["a.csv"]
+    }
+
+
+def test_an_inode_that_means_nothing_is_not_compared() -> None:
+    before = {"a.csv": Sighting(SMALL.without_inode(), 1.0)}
+
+    assert settle.observe(before, {"a.csv": SMALL}, 5.0) == before
 
 
 @pytest.mark.parametrize(
@@ -144,11 +204,11 @@ def test_a_name_that_is_no_text_is_taken_as_well() -> None:
 def test_routes_take_a_name_in_the_order_of_the_configuration() -> None:
     routes = [route("x", "x*"), route("sales", "s*"), route("all", "*")]
 
-    assert [taker.name for taker in settle.takers("sales.csv", routes)] == ["sales", "all"]
+    assert settle.takers("sales.csv", routes) == [1, 2]
 
 
 def test_what_a_route_ignores_another_may_take() -> None:
     """Behaviour D9. Behaviour D11."""
     routes = [route("sales", ignore=("old_*",)), route("old")]
 
-    assert [taker.name for taker in settle.takers("OLD_1.csv", routes)] == ["old"]
+    assert settle.takers("OLD_1.csv", routes) == [1]

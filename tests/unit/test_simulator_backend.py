@@ -225,6 +225,49 @@ def test_rows_that_say_skip_are_skipped() -> None:
     assert (skipped["count"], skipped["reason"]) == (2, "MissingModalitySkippedDataRow")
 
 
+def test_a_value_may_say_why_it_is_skipped_and_is_told_with_its_column() -> None:
+    pigment = backend()
+    rows = b"month;account\n1;SIMULATE-SKIP-ParsingError\n2;SIMULATE-SKIP\n3;a;SIMULATE-SKIP\n"
+    import_id = started(pigment, rows)
+
+    [block] = status_v1(pigment, import_id, 10.0)["detailedReport"]["impactedBlocks"]
+
+    assert [tuple(entry.values()) for entry in block["skippedData"]] == [
+        (1, "ParsingError", "account", ["SIMULATE-SKIP-ParsingError"]),
+        (1, "MissingModalitySkippedDataRow", "account", ["SIMULATE-SKIP"]),
+        (1, "MissingModalitySkippedDataRow", None, ["SIMULATE-SKIP"]),
+    ]
+
+
+def test_items_that_a_file_says_are_created_are_counted() -> None:
+    pigment = backend()
+    import_id = started(pigment, b"a\nSIMULATE-CREATE\nSIMULATE-CREATE\n")
+
+    report = status_v1(pigment, import_id, 10.0)["detailedReport"]
+
+    assert report["autoCreatedDimensionModalities"] == [{"blockId": CONFIGURATION, "count": 2}]
+
+
+@pytest.mark.parametrize("report", [None, 7, {"summary": None}])
+def test_the_report_of_every_import_can_be_anything(report: object) -> None:
+    pigment = backend()
+    pigment.tell(report)
+    import_id = started(pigment)
+
+    assert status_v1(pigment, import_id, 0.0)["detailedReport"] is None
+    assert status_v1(pigment, import_id, 10.0)["detailedReport"] == report
+
+
+def test_without_v1_nothing_is_known_there_whatever_the_key() -> None:
+    pigment = backend(has_v1=False)
+    import_id = started(pigment)
+    call = f"GET /api/v1/import/{import_id}/status"
+
+    assert pigment.answer(request(call), 0.0).status == 404
+    assert pigment.answer(request(call, Authorization="Bearer wrong"), 0.0).status == 404
+    assert status(pigment, import_id, 0.0)["importStatus"] == "InProgress"
+
+
 def test_a_file_that_says_fail_fails() -> None:
     pigment = backend()
     import_id = started(pigment, b"a\nSIMULATE-FAIL\n")

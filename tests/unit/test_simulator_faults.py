@@ -93,7 +93,7 @@ def test_the_constructors_say_what_they_do() -> None:
     ("given", "problem"),
     [
         ({}, "it would do nothing"),
-        ({"on": "pull", "status": 500}, "on: not one of push, status, probe, any: 'pull'"),
+        ({"on": "pull", "status": 500}, "on: not one of push, status, report, probe, any: 'pull'"),
         ({"action": "explode"}, "action: not one of"),
         ({"status": 99}, "status: from 200 to 599: 99"),
         ({"status": 500, "times": 0}, "times: at least 1"),
