@@ -1,0 +1,1 @@
+"""What the service costs beside what somebody would write instead: `make bench`."""

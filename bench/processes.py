@@ -1,0 +1,53 @@
+"""What a process and all that it started use of the machine; source: proc(5)."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+_TICKS = os.sysconf("SC_CLK_TCK")
+
+
+def family(pid: int) -> Iterator[int]:
+    """Return a process and those below it that still run."""
+    yield pid
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        for child in (task / "children").read_text().split():
+            yield from family(int(child))
+
+
+def cpu_s(pid: int) -> float:
+    """Return the processor seconds of a process and all below it, those that ended included."""
+    return sum(_own_cpu_s(member) for member in family(pid))
+
+
+def peak_bytes(pid: int) -> int:
+    """Return the most memory that a process and those below it had, each at its own peak."""
+    return sum(_status(f"/proc/{member}/status", "VmHWM") for member in family(pid)) * 1024
+
+
+def is_zombie(pid: int) -> bool:
+    """Return whether a process ended and only waits to be asked for its exit code."""
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+
+
+def wake_ups(pid: int) -> int:
+    """Return how often the threads of a process and of those below it waited and were woken."""
+    return sum(
+        _status(f"{task}/status", "voluntary_ctxt_switches")
+        for member in family(pid)
+        for task in Path(f"/proc/{member}/task").iterdir()
+    )
+
+
+def _own_cpu_s(pid: int) -> float:
+    # The second field, the name, may hold blanks. The four: its own time and that of its children
+    # that ended, in user and in system mode.
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return sum(map(int, fields[11:15])) / _TICKS
+
+
+def _status(file: str, key: str) -> int:
+    for line in Path(file).read_text().splitlines():
+        if line.startswith(f"{key}:"):
+            return int(line.split()[1])
+    return 0
