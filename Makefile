@@ -8,7 +8,7 @@ PYTHON ?= $(shell for python in python3.13 python3.12 python3.11 python3; do \
 
 VENV := .venv
 BIN := $(VENV)/bin
-CODE := pigment_watcher tests scripts
+CODE := pigment_watcher tests scripts bench
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 LOCK := CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/pip-compile --quiet --generate-hashes \
 	--allow-unsafe --strip-extras --no-emit-index-url --no-emit-trusted-host --no-emit-find-links
@@ -17,7 +17,13 @@ LOCK := CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/pip-compile --quiet --generate
 PROVEN := pigment_watcher/policy/*,pigment_watcher/settle.py,pigment_watcher/content.py,$\
 	pigment_watcher/journal/*,pigment_watcher/steps/*
 
-.PHONY: help demo test check format lock clean
+#: Faults to try: all, or a sample that spreads over them.
+TORTURE ?= all
+
+#: What `make bench` is told, such as: --only requests, --quick.
+BENCH ?=
+
+.PHONY: help demo test torture bench check format lock clean
 
 help:  ## this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile
@@ -27,11 +33,17 @@ demo: $(VENV)/run.stamp  ## see files go from a folder into a stand-in Pigment
 
 test: $(VENV)/dev.stamp  ## every test, and the coverage floors
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest -m "not slow"
+	$(BIN)/coverage run -m pytest -m "not slow and not torture"
 	$(BIN)/coverage run -m pytest -m slow || test $$? -eq 5  # 5: no test is marked slow
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report --fail-under=90
 	$(BIN)/coverage report --fail-under=100 --include='$(PROVEN)'
+
+torture: $(VENV)/dev.stamp  ## break the service in every way: an hour; TORTURE=sample: 15 minutes
+	TORTURE=$(TORTURE) $(BIN)/pytest tests/torture --numprocesses 4 -o faulthandler_timeout=600
+
+bench: $(VENV)/run.stamp  ## measure everything beside what one would write instead: half an hour
+	$(BIN)/python -m bench $(BENCH)
 
 check: $(VENV)/dev.stamp  ## format, lint, types, import contracts, sizes, dependencies
 	$(BIN)/ruff format --check $(CODE)
