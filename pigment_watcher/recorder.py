@@ -228,14 +228,23 @@ class Recorder:
                 self.end(condition.kind, condition.subject)
 
     def _conditions_after(self, job: Job, decision: Decision, now: float) -> list[ConditionEvent]:
-        told = [self._end(end, now) for end in decision.ends]
+        ends = list(decision.ends)
+        if decision.state is not State.QUEUED:
+            ends.append(End(ConditionKind.FILE_UNREADABLE, str(job.source)))
+        told = [self._end(end, now) for end in self._there(ends)]
         told += [self._begin(begin, now, job.id) for begin in decision.begins]
         if decision.verdict is not None:
             told += self._hold_or_free(job, now)
         if decision.state is not State.QUEUED:
-            told.append(self._end(End(ConditionKind.FILE_UNREADABLE, str(job.source)), now))
             told += self._forget_empty_lane(job, now)
         return [event for event in told if event is not None]
+
+    def _there(self, ends: Sequence[End]) -> list[End]:
+        """Return those ends whose trouble there is: one question, and mostly nothing to end."""
+        if not ends:
+            return []
+        there = self.journal.conditions.among([(end.kind, end.subject) for end in ends])
+        return [end for end in ends if (end.kind, end.subject) in there]
 
     def _hold_or_free(self, job: Job, now: float) -> list[ConditionEvent | None]:
         """Hold the lane behind a failure, in the same commit, so that nothing slips through."""
@@ -253,14 +262,14 @@ class Recorder:
 
     def _forget_empty_lane(self, job: Job, now: float) -> list[ConditionEvent | None]:
         """End what only a push could end, when there is nothing left to push."""
+        if job.state in {State.PUSHING, State.IMPORTING}:
+            return []
         lane = job.configuration_id
         kinds = (ConditionKind.CONFIGURATION_MISSING, ConditionKind.LANE_BUSY)
-        found = [kind for kind in kinds if self.journal.conditions.get(kind, lane)]
-        if not found or job.state in {State.PUSHING, State.IMPORTING}:
+        found = self._there([End(kind, lane) for kind in kinds])
+        if not found or self.journal.jobs.has_waiting(lane):
             return []
-        if self.journal.jobs.has_waiting(lane):
-            return []
-        return [self._end(End(kind, lane), now) for kind in found]
+        return [self._end(end, now) for end in found]
 
     def _begin(self, begin: Begin, now: float, job_id: int | None) -> ConditionEvent | None:
         condition = Condition(

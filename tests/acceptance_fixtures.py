@@ -22,6 +22,10 @@ ROWS = "month,account,amount\n2026-09,4000,120.50\n2026-10,4000,98.00\n"
 #: Where nobody listens.
 NOWHERE = "http://127.0.0.1:9"
 
+#: Seconds to wait for what has to come: a busy machine may take its time, and who waits in vain has
+#: found a defect anyway.
+PATIENCE_S = 60.0
+
 Line = Mapping[str, Any]
 
 
@@ -95,7 +99,7 @@ def command(
     )
 
 
-def eventually(predicate: Callable[[], bool], timeout_s: float = 15.0) -> None:
+def eventually(predicate: Callable[[], bool], timeout_s: float = PATIENCE_S) -> None:
     """Return once the predicate is true; what has no event of its own is looked at again."""
     deadline = time.monotonic() + timeout_s
     while not predicate():
@@ -155,13 +159,13 @@ class ServiceProcess:
         """Whether it is over, and all that it said was read."""
         return self._ended
 
-    def ready(self, timeout_s: float = 15.0) -> Self:
+    def ready(self, timeout_s: float = PATIENCE_S) -> Self:
         """Wait until it says that it is ready."""
         self.wait_for("service.ready", timeout_s)
         return self
 
     def wait_for(
-        self, event: str, timeout_s: float = 15.0, *, after: int = 0, **fields: Any
+        self, event: str, timeout_s: float = PATIENCE_S, *, after: int = 0, **fields: Any
     ) -> Line:
         """Return the first line of an event that holds these fields, the first `after` left out.
 
@@ -194,12 +198,12 @@ class ServiceProcess:
         """Send it a signal."""
         self._process.send_signal(number)
 
-    def stop(self, timeout_s: float = 20.0) -> int:
+    def stop(self, timeout_s: float = PATIENCE_S) -> int:
         """Ask it to stop by SIGTERM and return its exit code."""
         self._process.terminate()
         return self.wait(timeout_s)
 
-    def wait(self, timeout_s: float = 20.0) -> int:
+    def wait(self, timeout_s: float = PATIENCE_S) -> int:
         """Wait for its end and return its exit code."""
         try:
             code = self._process.wait(timeout_s)

@@ -5,7 +5,7 @@ import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from acceptance_fixtures import ServiceProcess, command, write_config
+from acceptance_fixtures import PATIENCE_S, ServiceProcess, command, write_config
 
 from pigment_watcher.simulator import Simulator
 
@@ -32,7 +32,7 @@ def hand_in(folder: Path, *names: str) -> list[bytes]:
     return [content(name) for name in names]
 
 
-def finished(service: ServiceProcess, *files: str, timeout_s: float = 30.0) -> None:
+def finished(service: ServiceProcess, *files: str, timeout_s: float = PATIENCE_S) -> None:
     """Wait until each of these files was imported."""
     for file in files:
         service.wait_for("job.finished", timeout_s, file=file, outcome="imported")

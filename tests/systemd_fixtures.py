@@ -33,7 +33,7 @@ class Manager:
 
 
 @contextmanager
-def manager_at(path: Path, silence_s: float = 15.0) -> Iterator[Manager]:
+def manager_at(path: Path, silence_s: float = 60.0) -> Iterator[Manager]:
     """Listen at a path while the block runs."""
     manager = Manager(path, silence_s)
     try:

@@ -13,7 +13,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Self
 
-from acceptance_fixtures import ROWS, ServiceProcess, command, configuration_id, write_config
+from acceptance_fixtures import (
+    PATIENCE_S,
+    ROWS,
+    ServiceProcess,
+    command,
+    configuration_id,
+    write_config,
+)
 
 from pigment_watcher.simulator import Push, Simulator
 
@@ -134,7 +141,7 @@ class Watched:
         """Return how often a file of this name was claimed."""
         return len(self.service.events("job.claimed", file=name))
 
-    def imported(self, name: str, timeout_s: float = 15.0) -> None:
+    def imported(self, name: str, timeout_s: float = PATIENCE_S) -> None:
         """Wait until a file is imported."""
         self.service.wait_for("job.finished", timeout_s, file=name, outcome="imported")
 

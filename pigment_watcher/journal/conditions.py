@@ -1,7 +1,7 @@
 """Troubles that last: begun, put off, ended; each is said once when it begins and once after."""
 
 import functools
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from pigment_watcher.journal import rows
 from pigment_watcher.journal.database import Database
@@ -78,6 +78,21 @@ class Conditions:
                 "SELECT * FROM conditions WHERE kind = ? AND subject = ?", (kind.value, subject)
             ).fetchone()
         return None if row is None else rows.condition_from_row(row)
+
+    def among(
+        self, wanted: Collection[tuple[ConditionKind, str]]
+    ) -> set[tuple[ConditionKind, str]]:
+        """Return which of these kinds and subjects there are; mostly there are none."""
+        places = ", ".join(["(?, ?)"] * len(wanted))
+        values = [value for kind, subject in wanted for value in (kind.value, subject)]
+        with self._database.reading() as connection:
+            found = connection.execute(
+                f"WITH wanted (kind, subject) AS (VALUES {places})"  # noqa: S608
+                " SELECT c.kind, c.subject FROM wanted w CROSS JOIN conditions c"
+                " ON c.kind = w.kind AND c.subject = w.subject",
+                values,
+            ).fetchall()
+        return {(ConditionKind(row["kind"]), row["subject"]) for row in found}
 
     def all(self, kinds: Iterable[ConditionKind] = ConditionKind) -> list[Condition]:
         """Return the conditions of some kinds, the oldest first."""

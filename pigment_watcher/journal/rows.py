@@ -1,6 +1,7 @@
 """Rows to values and back."""
 
 import dataclasses
+import functools
 import json
 import os
 import sqlite3
@@ -217,6 +218,8 @@ def rules_to_text(rules: Rules) -> str:
     )
 
 
+# A route's jobs all hold the same few words, and each job is read several times.
+@functools.lru_cache(maxsize=1024)
 def rules_from_text(text: str) -> Rules:
     """Return the rules that JSON holds; what older versions did not know has its default."""
     held = json.loads(text)
