@@ -99,6 +99,7 @@ class Worker:
 
     def do(self, work: Work) -> None:
         """Do one deed and store what came of it."""
+        asked = self._office.desk.destination
         match work:
             case Work(step="archive", job=Job() as job):
                 self._archive(job)
@@ -108,6 +109,9 @@ class Worker:
                 self._poll(job, work)
             case Work(step="probe", condition=Condition() as condition):
                 self._probe(condition, work)
+        if self._office.desk.destination is not asked:
+            # The answer may be to a key or a URL that a reload replaced while it was asked for.
+            self._recorder.journal.conditions.hasten(self._clock.now())
 
     # ---------------------------------------------------------------- the four deeds
 

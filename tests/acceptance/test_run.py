@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from acceptance_fixtures import (
+    PATIENCE_S,
     ROWS,
     ServiceProcess,
     command,
@@ -297,6 +298,29 @@ def test_a_bad_file_at_reload_leaves_the_old_configuration_running(
         assert any("routes.sales.configuration_id" in said for said in line["problems"])
         drop(tmp_path / "sales", "still.csv")
         service.wait_for("job.finished", file="still.csv", outcome="imported")
+
+
+def test_a_key_corrected_while_the_wrong_one_is_being_refused_is_tried_at_once(
+    tmp_path: Path, pigment: Simulator
+) -> None:
+    """The late refusal of the replaced key puts nothing off."""
+    config = write_config(tmp_path, pigment)
+    key = tmp_path / "api-key"
+    right = key.read_text()
+    key.write_text("NotTheRightKey")
+    with ServiceProcess(config) as service:
+        service.ready()
+        drop(tmp_path / "sales", "a.csv")
+        service.wait_for("route.blocked", cause="key_refused")
+        pigment.script(Fault.slow(3.0, on="probe"))
+        asked = len(pigment.calls())
+        service.signal(signal.SIGHUP)
+        pigment.wait_for(lambda it: len(it.calls()) > asked, PATIENCE_S)
+        before = len(service.lines)
+        key.write_text(right)
+        service.signal(signal.SIGHUP)
+        service.wait_for("service.reloaded", after=before)
+        assert service.wait_for("job.finished", 25.0, file="a.csv")["outcome"] == "imported"
 
 
 # ---------------------------------------------------------------- start
