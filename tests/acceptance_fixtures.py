@@ -85,7 +85,7 @@ def _route(inbox: Path, said: Mapping[str, object]) -> dict[str, object]:
 
 
 def command(
-    *arguments: str | Path, timeout_s: float = 30.0, **options: Any
+    *arguments: str | Path, timeout_s: float = 60.0, **options: Any
 ) -> subprocess.CompletedProcess[str]:
     """Run the command to its end."""
     return subprocess.run(

@@ -249,7 +249,7 @@ class Fault:
         """How many calls it struck."""
         return self._drive.hits(self._name)
 
-    def has_struck(self, times: int = 1, timeout_s: float = 30.0) -> None:
+    def has_struck(self, times: int = 1, timeout_s: float = 60.0) -> None:
         """Return once it struck so many calls."""
         eventually(lambda: self.hits >= times, timeout_s)
 

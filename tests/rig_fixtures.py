@@ -447,7 +447,7 @@ def in_thread(work: Callable[[], None], *, stop: Callable[[], None]) -> Iterator
     assert failed == []
 
 
-def eventually(predicate: Callable[[], bool], timeout_s: float = 30.0) -> None:
+def eventually(predicate: Callable[[], bool], timeout_s: float = 60.0) -> None:
     """Return once the predicate is true."""
     deadline = time.monotonic() + timeout_s
     pause = threading.Event()

@@ -105,7 +105,7 @@ class Samba:
         try:
             eventually((self.shared / name).exists)
             yield
-            client.communicate(content, timeout=15.0)
+            client.communicate(content, timeout=60.0)
         finally:
             client.kill()
             client.wait()

@@ -121,7 +121,7 @@ class Simulator:
         """Forget what came in, the imports, the limits' counts and the faults."""
         self._book.reset()
 
-    def wait_for(self, predicate: Callable[["Simulator"], bool], timeout_s: float = 10.0) -> None:
+    def wait_for(self, predicate: Callable[["Simulator"], bool], timeout_s: float = 30.0) -> None:
         """Return once the predicate is true of it; raises TimeoutError if that takes too long."""
         deadline = time.monotonic() + timeout_s
         with self._book.changed:

@@ -53,7 +53,7 @@ def waits_or_ends(service: ServiceProcess, name: str, *, since: int = 0) -> None
         busy = any(line.get("event") == "journal.busy" for line in service.lines[since:])
         return busy or service.has_ended or bool(service.events("job.finished", file=name))
 
-    eventually(so_far, 30.0)
+    eventually(so_far)
 
 
 def is_stuck(service: ServiceProcess) -> bool:
@@ -86,7 +86,7 @@ def test_a_full_disk_under_the_journal_is_waited_out(
                     world.drop(name)
                     waits_or_ends(service, name, since=since)
                     is_told(world.config, "stuck: the journal: its disk is full")
-                service.wait_for("job.finished", 30.0, file=name, outcome="imported")
+                service.wait_for("job.finished", file=name, outcome="imported")
             assert command("status", "--config", world.config).returncode == 0
         world.check()
         assert set(world.places().values()) == {"done"}
@@ -108,7 +108,7 @@ def test_an_import_that_pigment_begins_while_the_disk_is_full_is_not_forgotten(
             with filled(disk, level * PAGE):
                 pigment.wait_for(lambda one: len(one.pushes()) == 1)
                 waits_or_ends(service, "a.csv")
-            service.wait_for("job.finished", 30.0, file="a.csv", outcome="imported")
+            service.wait_for("job.finished", file="a.csv", outcome="imported")
         world.check()
 
 
@@ -125,7 +125,7 @@ def test_an_import_that_ends_while_the_disk_is_full_is_finished_when_there_is_ro
             with filled(disk, level * PAGE):
                 pigment.finish(pigment.imports()[0].id)
                 waits_or_ends(service, "a.csv")
-            service.wait_for("job.finished", 30.0, file="a.csv", outcome="imported")
+            service.wait_for("job.finished", file="a.csv", outcome="imported")
         world.check()
 
 
@@ -213,15 +213,15 @@ def test_a_disk_that_takes_nothing_is_waited_for(
         service = stack.enter_context(start()).ready()
         world.drop("a.csv")  # and the disk is bad before its quiet time is over
         with BAD[how](disk):
-            eventually(partial(is_stuck, service), 30.0)
+            eventually(partial(is_stuck, service))
             is_told(world.config, str(disk / place))
             world.drop("b.csv", route="near")
-            service.wait_for("job.finished", 30.0, file="b.csv")
+            service.wait_for("job.finished", file="b.csv")
             if restart:
                 service.kill()
                 service = stack.enter_context(start()).ready()
                 world.drop("c.csv", route="near")
-                service.wait_for("job.finished", 30.0, file="c.csv", outcome="imported")
+                service.wait_for("job.finished", file="c.csv", outcome="imported")
         ended = "refused" if place == "failed" else "imported"
         service.wait_for("job.finished", 60.0, file="a.csv", outcome=ended)
         assert sum(line.get("event") in STUCK for line in service.lines) <= 1

@@ -154,7 +154,7 @@ def test_what_is_no_file_is_left_alone_and_said_once(
         service.wait_for("file.unclaimed", file="odd.csv")
         for number in range(2):
             world.drop(f"{number}.csv")
-            service.wait_for("job.finished", 30.0, file=f"{number}.csv", outcome="imported")
+            service.wait_for("job.finished", file=f"{number}.csv", outcome="imported")
         assert len(service.events("file.unclaimed")) == 1
         assert "odd.csv: this is " in command("status", "--config", world.config).stdout
     after = (world.inbox() / "odd.csv").lstat()
@@ -221,10 +221,10 @@ def test_a_sparse_terabyte_holds_up_nothing(
         if end:
             os.pwrite(file.fileno(), end, TERABYTE - len(end))
     with ServiceProcess(world.config) as service:
-        service.wait_for("job.finished", 30.0, file="big.csv", outcome="invalid")
+        service.wait_for("job.finished", file="big.csv", outcome="invalid")
         for route in ("sales", "near"):
             world.drop("a.csv", route=route)
-            service.wait_for("job.finished", 30.0, route=route, file="a.csv", outcome="imported")
+            service.wait_for("job.finished", route=route, file="a.csv", outcome="imported")
         assert rss_kb(service.pid) < 200_000
         assert service.stop() == 0
     assert len(pigment.pushes()) == 2
@@ -247,9 +247,9 @@ def test_a_terabyte_on_its_way_holds_up_no_other_lane_and_ends_with_the_service(
             pytest.skip("this file system takes no file of a terabyte")
         os.pwrite(file.fileno(), b"a,b,1\n", TERABYTE - 6)
     with ServiceProcess(world.config) as service:
-        service.wait_for("job.pushing", 30.0, file="big.csv")
+        service.wait_for("job.pushing", file="big.csv")
         world.drop("a.csv", route="near")
-        service.wait_for("job.finished", 30.0, file="a.csv", outcome="imported")
+        service.wait_for("job.finished", file="a.csv", outcome="imported")
         assert rss_kb(service.pid) < 200_000
         assert service.stop(40.0) == 0
     failed = world.inbox() / "failed"
@@ -331,7 +331,7 @@ def test_a_file_that_is_swapped_for_something_else_all_the_time_gives_nothing_aw
         with swapping(swap):
             for number in range(3):
                 world.drop(f"{number}.csv", route="near")
-                service.wait_for("job.finished", 30.0, file=f"{number}.csv", outcome="imported")
+                service.wait_for("job.finished", file=f"{number}.csv", outcome="imported")
             eventually(lambda: len(sent) > 500, 60.0)
         assert service.stop() == 0
     known = {sha256(data).hexdigest() for data in sent} | {one.sha256 for one in world.dropped}

@@ -160,16 +160,16 @@ def waits_until_it_is_away(
     world: World, service: ServiceProcess, folder: Path, ended: str, *, linked: bool = False
 ) -> None:
     """Check that a file can't go to a folder, that it is told of, and that the rest goes on."""
-    stuck = service.wait_for("job.archive_stuck", 30.0)
+    stuck = service.wait_for("job.archive_stuck")
     assert stuck["subject"] == str(folder)
     told = command("status", "--config", world.config)
     if told.returncode != 78:  # a link that leads back is a mistake of the configuration, too
         assert (told.returncode, str(folder) in told.stdout) == (1, True), told.stdout
     world.drop("b.csv", route="near")
-    service.wait_for("job.finished", 30.0, file="b.csv")
+    service.wait_for("job.finished", file="b.csv")
     assert folder.is_symlink() is linked
     folder.unlink()
-    service.wait_for("job.finished", 30.0, file="a.csv", outcome=ended)
+    service.wait_for("job.finished", file="a.csv", outcome=ended)
     assert len(service.events("job.archive_stuck")) == 1
     assert service.stop() == 0
     world.check()
@@ -193,7 +193,7 @@ def test_what_stands_where_files_go_is_waited_for_and_left_alone(
         service.ready()
         obstacles.put(make, folder)
         world.drop("a.csv")
-        service.wait_for("job.archive_stuck", 30.0)
+        service.wait_for("job.archive_stuck")
         obstacles.are_untouched()
         ended = "refused" if place == "failed" else "imported"
         waits_until_it_is_away(world, service, folder, ended, linked=folder.is_symlink())
@@ -243,7 +243,7 @@ def test_a_link_that_leads_away_is_followed_and_nothing_there_is_overwritten(
             service.ready()
             (world.inbox() / place).symlink_to(there)
             world.drop("a.csv")
-            service.wait_for("job.finished", 30.0, file="a.csv")
+            service.wait_for("job.finished", file="a.csv")
             assert service.stop() == 0
         assert theirs.read_bytes() == b"not yours\n"
         (ours,) = there.glob("a-2*.csv")

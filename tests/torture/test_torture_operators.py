@@ -31,7 +31,7 @@ def running(world: World) -> Iterator[ServiceProcess]:
 
 def ended(service: ServiceProcess, outcome: str, name: str = "a.csv", *, after: int = 0) -> int:
     """Return the job in which a file ended so."""
-    line = service.wait_for("job.finished", 30.0, after=after, file=name, outcome=outcome)
+    line = service.wait_for("job.finished", after=after, file=name, outcome=outcome)
     return int(line["job"])
 
 
@@ -202,10 +202,10 @@ def test_a_held_lane_lets_the_retry_go_first(tmp_path: Path, pigment: Simulator)
         behind = world.drop("b.csv")
         service.wait_for("job.claimed", file="b.csv")
         tell(world, "retry", "a.csv")
-        service.wait_for("job.finished", 30.0, job=3, outcome="failed")
+        service.wait_for("job.finished", job=3, outcome="failed")
         correct(world)
         tell(world, "retry", "a.csv")
-        service.wait_for("job.finished", 30.0, job=4, outcome="imported")
+        service.wait_for("job.finished", job=4, outcome="imported")
         ended(service, "imported", behind.name)
     assert world.pigment.pushes()[-1].sha256 == world.dropped[0].sha256
     world.check()
@@ -266,7 +266,7 @@ def test_a_file_dragged_back_by_hand_is_a_new_file(
         (folder / "a.csv.reason.txt").rename(world.inbox() / "a.csv.reason.txt")
         seen = len(service.lines)
         (folder / "a.csv").rename(world.inbox() / "a.csv")
-        service.wait_for("job.finished", 30.0, after=seen, file="a.csv")
+        service.wait_for("job.finished", after=seen, file="a.csv")
     history = tell(world, "history", "--json").splitlines()
     assert [json.loads(line)["file"] for line in history] == ["a.csv", "a.csv"]
     (place,) = (path for path, data in world.files().items() if data == first.data)

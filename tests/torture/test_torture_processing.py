@@ -240,7 +240,7 @@ def test_no_file_is_claimed_through_a_link(tmp_path: Path, pigment: Simulator, t
         dropped = world.drop("a.csv")
         eventually(lambda: any(line.get("event") in TROUBLES for line in service.lines), 60.0)
         world.drop("b.csv", route="near")
-        service.wait_for("job.finished", 30.0, file="b.csv")
+        service.wait_for("job.finished", file="b.csv")
         assert dropped.exists()
         assert list((tmp_path / "elsewhere").iterdir()) == []
         refused = command("check", "--config", world.config)

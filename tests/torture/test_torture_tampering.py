@@ -107,7 +107,7 @@ def test_a_file_that_is_changed_after_it_was_sent_is_not_put_into_done(
         world = World(tmp_path, pigment)
         world.drop("a.csv")
         with ServiceProcess(world.config) as service:
-            service.wait_for("job.pushed", 30.0)
+            service.wait_for("job.pushed")
             tamper(claimed(world))
             pigment.finish(pigment.imports()[0].id)
             service.wait_for("job.finished", 60.0, file="a.csv", outcome=ended.value)
