@@ -40,7 +40,7 @@ def load(file: Path, *, need_keys: bool = False, probe_folders: bool = False) ->
             return config.load(
                 file,
                 need_keys=need_keys,
-                known=_known_drives,
+                known=known_drives,
                 run_for=run_for,
                 probe_folders=probe_folders,
             )
@@ -61,7 +61,7 @@ def _touching() -> Iterator[Callable[[Path], Run]]:
         drives.close()
 
 
-def _known_drives(state_directory: Path) -> Mapping[Path, Mount]:
+def known_drives(state_directory: Path) -> Mapping[Path, Mount]:
     """Return what folders lay on at an earlier start, as far as the journal can be read."""
     try:
         with reading(state_directory) as journal:

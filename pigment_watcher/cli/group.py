@@ -24,6 +24,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "close-orphans": ("operate", "Ends what a dead service left in processing/."),
     "backup": ("backup", "Writes a copy of the journal."),
     "push": ("push", "Imports one file, now, by hand."),
+    "systemd-dropin": ("systemd_dropin", "Prints what the unit must be allowed."),
     "demo": ("demo", "Shows files going through, with a stand-in for Pigment."),
     "simulate": ("simulate", "Runs the stand-in for Pigment alone."),
 }
