@@ -4,7 +4,7 @@ import grp
 import os
 import pwd
 import stat
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import click
@@ -45,13 +45,15 @@ def systemd_dropin(file: Path) -> None:
 
 def _needs(settings: Settings, known: Mapping[Path, Mount]) -> Needs:
     """Return what the folders of a configuration need, as they lie now or lay before."""
-    folders = sorted(set(_folders(settings)))
-    lie = {folder: _lies(folder, known) for folder in folders}
     inboxes = {route.rules.directory for route in settings.routes}
-    writable = [
-        _writable(folder if folder in inboxes else _existing(folder), mount)
-        for folder, mount in lie.items()
-    ]
+    archives = {
+        folder
+        for route in settings.routes
+        for folder in (route.rules.done, route.rules.failed)
+        if inboxes.isdisjoint((folder, *folder.parents))  # else it is made in an inbox
+    }
+    lie = {folder: _lies(folder, known) for folder in (*inboxes, *map(_existing, archives))}
+    writable = [_writable(folder, mount) for folder, mount in lie.items()]
     if not settings.state_directory.is_relative_to(_STATE):
         writable.append(_existing(settings.state_directory))
     local = sorted(inbox for inbox in inboxes if lie[inbox].is_local)
@@ -62,11 +64,6 @@ def _needs(settings: Settings, known: Mapping[Path, Mount]) -> Needs:
         groups=tuple(sorted(set(filter(None, map(_group, local))))),
         leases=bool(local),
     )
-
-
-def _folders(settings: Settings) -> Iterator[Path]:
-    for route in settings.routes:
-        yield from (route.rules.directory, route.rules.done, route.rules.failed)
 
 
 def _lies(folder: Path, known: Mapping[Path, Mount]) -> Mount:

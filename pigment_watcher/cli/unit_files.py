@@ -90,8 +90,8 @@ def _unit(names: Sequence[str]) -> list[str]:
         return []
     return [
         "[Unit]",
-        "# Mounted first where it can be. Not Requires=: a share that is away is waited for, and must",
-        "# not keep the others from being served.",
+        "# Mounted first where it can be. Not Requires=: a share that is away is waited for, and",
+        "# must not keep the others from being served.",
         f"Wants={' '.join(names)}",
         f"After={' '.join(names)}",
     ]
@@ -100,8 +100,8 @@ def _unit(names: Sequence[str]) -> list[str]:
 def _paths(folders: Sequence[Path]) -> list[str]:
     return [
         "[Service]",
-        "# The folders of the routes; of a share the folder above it, so that it is seen and can be",
-        "# written when it is mounted again. Of what is missing (-) the service itself tells.",
+        "# The folders of the routes; of a share the folder above it, so that it is seen and can",
+        "# be written when it is mounted again. Of what is missing (-) the service itself tells.",
         *(
             f"ReadWritePaths=-{quoted(folder)}"
             if can_be_named(folder)

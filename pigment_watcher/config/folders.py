@@ -305,6 +305,11 @@ def _words(error: OSError, folder: Path) -> str:
         return f"is a file, not a folder: {folder}"
     if isinstance(error, PermissionError):
         return f"permission denied: {folder}: the service's user must be able to list and change it"
+    if error.errno == errno.EROFS:
+        return (
+            f"is read-only: {folder}: if it is so for the service only, its unit does not list the"
+            " folder: put what `pigment-watcher systemd-dropin` prints beside it"
+        )
     if error.errno == errno.EXDEV:
         return f"must be an ordinary folder on the file system of the inbox: {folder}"
     return f"can't be used: {folder}: {error.strerror}"

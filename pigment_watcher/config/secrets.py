@@ -45,23 +45,39 @@ class Secret:
 class Finding:
     """What a search for a key came to: the key, or why it is missing or unusable.
 
-    `mode` is that of the file it stands in, 0 where it stands in none.
+    `mode` is that of the file it stands in, 0 where it stands in none; `is_empty` tells that there
+    was a place for it, with nothing in it.
     """
 
     key: Secret | None = None
     missing: str = ""
     problem: str = ""
     mode: int = 0
+    is_empty: bool = False
 
 
 def default(environ: Mapping[str, str], file: Path | None) -> Finding:
     """Return the key of all routes that have none of their own."""
-    credentials = environ.get("CREDENTIALS_DIRECTORY")
-    if credentials:
-        # No look at its mode: the system set it, and shows the folder to nobody else.
-        found = _judged(Path(credentials) / CREDENTIAL, f"the credential {CREDENTIAL}")
-        if not found.missing:
-            return found
+    handed_over = _credential(environ)
+    if handed_over is None:
+        return _own(environ, file)
+    if handed_over.is_empty:
+        # The unit hands over an empty one where nobody put a key; it may stand elsewhere.
+        own = _own(environ, file)
+        return handed_over if own.key is None else own
+    return handed_over
+
+
+def _credential(environ: Mapping[str, str]) -> Finding | None:
+    folder = environ.get("CREDENTIALS_DIRECTORY")
+    if not folder:
+        return None
+    # No look at its mode: the system set it, and shows the folder to nobody else.
+    found = _judged(Path(folder) / CREDENTIAL, f"the credential {CREDENTIAL}")
+    return None if found.missing else found
+
+
+def _own(environ: Mapping[str, str], file: Path | None) -> Finding:
     if environ.get(VARIABLE):
         return _judge(environ[VARIABLE], f"the variable {VARIABLE}")
     if file is not None:
@@ -105,7 +121,7 @@ def _judged(file: Path, name: str) -> Finding:
 def _judge(text: str, name: str) -> Finding:
     key = text.rstrip("\r\n")
     if not key:
-        return Finding(problem=f"{name} is empty: put the API key into it")
+        return Finding(problem=f"{name} is empty: put the API key into it", is_empty=True)
     if _DASHED.fullmatch(key):
         return Finding(
             problem=f"{name} holds a key of the old format, with dashes, which no longer works: "

@@ -35,6 +35,10 @@ class Systemd:
         """Say that the service ends; it can't be taken back."""
         self._send("STOPPING=1")
 
+    def extend(self, within_s: float) -> None:
+        """Ask for so much more time from now on to start, reload or stop."""
+        self._send(f"EXTEND_TIMEOUT_USEC={within_s * 1_000_000:.0f}")
+
     def status(self, text: str) -> None:
         """Set the line that `systemctl status` shows."""
         self._send(_status(text))

@@ -38,6 +38,9 @@ DRIVES_CHECK_S = 5.0
 HOUSEKEEPING_S = 3600.0
 #: Seconds that threads get to end once their calls are cut.
 AFTER_CUT_S = 10.0
+#: Seconds that systemd is asked for, again and again, while the threads end: more than each wait
+#: for one of them, and than the journal may be busy.
+STOPS_WITHIN_S = 15.0
 #: How long what limits count is kept, whatever the limits say.
 CALLS_KEPT_S = 2 * 3600.0
 
@@ -303,6 +306,7 @@ class Service:
         for thread in self._threads:
             while not thread.join(min(TICK_S, deadline - self._clock.monotonic())):
                 self._systemd.ping()
+                self._systemd.extend(STOPS_WITHIN_S)
                 if self._clock.monotonic() >= deadline:
                     return False
         return True

@@ -335,7 +335,8 @@ def test_a_disk_that_became_read_only_is_lost_and_one_that_always_was_is_a_probl
     (remark,) = remarks(folder, text, run_for=run_for(), known=used)
     assert remark.endswith(f" {place}: {said}{LATER}")
     (problem,) = problems(folder, text, run_for=run_for(), probe_folders=True)
-    assert problem.endswith(f"can't be used: {place}: {said}")
+    assert f": is read-only: {place}: " in problem
+    assert "pigment-watcher systemd-dropin" in problem
 
 
 def test_rights_that_a_server_took_away_are_lost_and_those_of_a_disk_a_problem(

@@ -41,16 +41,18 @@ def test_reloading_carries_the_time_in_one_message(
     assert heard(manager) == b"RELOADING=1\nMONOTONIC_USEC=123456789"
 
 
-def test_stopping_status_and_ping_are_said_in_their_own_words(
+def test_stopping_status_ping_and_more_time_are_said_in_their_own_words(
     manager: socket.socket, systemd: Systemd
 ) -> None:
     systemd.stopping()
     systemd.status("3 files wait")
     systemd.ping()
-    assert [heard(manager) for _ in range(3)] == [
+    systemd.extend(15.0)
+    assert [heard(manager) for _ in range(4)] == [
         b"STOPPING=1",
         b"STATUS=3 files wait",
         b"WATCHDOG=1",
+        b"EXTEND_TIMEOUT_USEC=15000000",
     ]
 
 

@@ -79,8 +79,28 @@ def test_a_file_that_is_not_there_is_missing_with_its_name(tmp_path: Path) -> No
 
 
 def test_a_broken_credential_is_not_passed_over(tmp_path: Path) -> None:
-    environ = credentials(tmp_path, "") | {secrets.VARIABLE: "another"}
-    assert secrets.default(environ, None).problem.startswith("the credential pigment-api-key is")
+    environ = credentials(tmp_path, "two words") | {secrets.VARIABLE: "another"}
+    assert secrets.default(environ, None).problem.startswith("the credential pigment-api-key must")
+
+
+def test_an_empty_credential_gives_way_to_a_key_elsewhere(tmp_path: Path) -> None:
+    environ = credentials(tmp_path, "")
+    named = key_file(tmp_path)
+    by_variable = secrets.default(environ | {secrets.VARIABLE: "another"}, named)
+    by_file = secrets.default(environ, named)
+    assert (by_variable.key, by_file.key) == (
+        secrets.Secret("another"),
+        secrets.from_file(named).key,
+    )
+    assert by_file.key is not None
+
+
+@pytest.mark.parametrize("file", [None, "gone"])
+def test_an_empty_credential_is_told_where_there_is_no_key_at_all(
+    tmp_path: Path, file: str | None
+) -> None:
+    found = secrets.default(credentials(tmp_path, ""), tmp_path / file if file else None)
+    assert found.problem == "the credential pigment-api-key is empty: put the API key into it"
 
 
 @pytest.mark.parametrize("mode", [0o644, 0o604, 0o602, 0o666])
