@@ -23,7 +23,7 @@ TORTURE ?= all
 #: What `make bench` is told, such as: --only requests, --quick.
 BENCH ?=
 
-.PHONY: help demo test torture bench check format lock clean
+.PHONY: help demo test torture bench check format lock clean install uninstall wheels deb bundle
 
 help:  ## this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile
@@ -44,6 +44,20 @@ torture: $(VENV)/dev.stamp  ## break the service in every way: an hour; TORTURE=
 
 bench: $(VENV)/run.stamp  ## measure everything beside what one would write instead: half an hour
 	$(BIN)/python -m bench $(BENCH)
+
+install: wheels  ## (as root) install the service; PREFIX, DESTDIR and PYTHON are honoured
+	packaging/install.sh install
+
+uninstall:  ## (as root) remove the service; configuration, journal and files stay
+	packaging/install.sh uninstall
+
+wheels: build/wheels/SHA256SUMS  ## build what install, deb and bundle install from
+
+deb: wheels  ## build a Debian package for the Python that .venv has
+	packaging/deb.sh
+
+bundle: wheels  ## build one archive that installs without a network
+	packaging/bundle.sh
 
 check: $(VENV)/dev.stamp  ## format, lint, types, import contracts, sizes, dependencies
 	$(BIN)/ruff format --check $(CODE)
@@ -67,6 +81,16 @@ clean:  ## remove what can be made again
 	rm -rf $(VENV) build dist .coverage .coverage.* .hypothesis .import_linter_cache \
 		.mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -prune -exec rm -rf {} +
+
+export PREFIX DESTDIR
+
+build/wheels/SHA256SUMS: $(VENV)/run.stamp $(shell find pigment_watcher -name '*.py' -o -name '*.sql')
+	rm -rf build/wheels
+	$(PIP) wheel --require-hashes --no-build-isolation --wheel-dir build/wheels -r requirements/run.txt
+	$(PIP) wheel --no-deps --no-build-isolation --wheel-dir build/wheels .
+	sed -n '/^pip==/,/# via/p' requirements/build.txt >build/pip.txt
+	$(PIP) wheel --require-hashes --no-deps --wheel-dir build/wheels -r build/pip.txt
+	cd build/wheels && sha256sum *.whl >SHA256SUMS
 
 $(BIN)/python:
 	@test -n "$(PYTHON)" || { echo "make: no Python 3.11 or newer with venv and ensurepip found;" \
