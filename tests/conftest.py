@@ -4,10 +4,13 @@ import ipaddress
 import signal
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import hypothesis
 import pytest
+from machine_fixtures import Machine, machine
+from machine_installed import give, made
 from torture_table import (
     pytest_collection_modifyitems,
     pytest_runtest_logreport,
@@ -85,3 +88,25 @@ signal.signal(signal.SIGIO, signal.SIG_IGN)
 # Tests press Ctrl-C and hang up, which whatever was started in the background would ignore.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+
+@pytest.fixture(scope="session")
+def package() -> Path:
+    """Build the Debian package of this checkout."""
+    return made("deb")
+
+
+@pytest.fixture(scope="session")
+def installed(package: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return what lies over a clean tree once the package is installed there."""
+    folder = tmp_path_factory.mktemp("installed")
+    with machine(folder) as clean:
+        clean.run("dpkg", "--install", give(clean, package))
+    return folder / "upper"
+
+
+@pytest.fixture
+def server(installed: Path, tmp_path: Path) -> Iterator[Machine]:
+    """Boot a machine on which the package was installed."""
+    with machine(tmp_path / "server", below=installed) as booted:
+        yield booted

@@ -116,7 +116,8 @@ class SshfsShare:
     The server is a process of its own on a pipe, without a network.
     """
 
-    def __init__(self, folder: Path, server: str) -> None:
+    def __init__(self, folder: Path, server: str, options: str = "") -> None:
+        self._options = ",".join(filter(None, (_SSHFS_OPTIONS, options)))
         self.point = folder / "point"
         self.behind = folder / "behind"
         self._pid_file = folder / "server.pid"
@@ -139,7 +140,7 @@ class SshfsShare:
 
     def mount(self) -> None:
         """Mount it, with a new server."""
-        options = f"ssh_command={self._connect},{_SSHFS_OPTIONS}"
+        options = f"ssh_command={self._connect},{self._options}"
         source = f"server:{self.behind}"
         self._pid_file.unlink(missing_ok=True)
         self._client = Daemon("sshfs", "-f", "-o", options, source, self.point, log=self._log)
@@ -180,13 +181,13 @@ class SshfsShare:
 
 
 @contextmanager
-def sshfs_share(folder: Path, *, mounted: bool = True) -> Iterator[SshfsShare]:
+def sshfs_share(folder: Path, *, mounted: bool = True, options: str = "") -> Iterator[SshfsShare]:
     """Share a new folder with ourselves; `folder/point` is where it is mounted."""
     need("sshfs", "fusermount3")
     server = next((path for path in _SFTP_SERVERS if Path(path).exists()), None)
     if server is None:
         pytest.skip("there is no sftp-server")
-    share = SshfsShare(folder, server)
+    share = SshfsShare(folder, server, options)
     try:
         if mounted:
             share.mount()
