@@ -58,9 +58,10 @@ def configure(
         for route, keys in (routes or {"sales": {}}).items()
     }
     for keys in said.values():
-        machine.run("mkdir", "-p", "-m", "1777", str(keys["directory"]))
+        machine.run("mkdir", "-p", "-m", "777", str(keys["directory"]))
     content: dict[str, Any] = {
         "pigment": {"url": pigment.url, "connect_timeout": "2s", "answer_timeout": "20s"},
+        "log": {"level": "debug"},
         **top,
         "routes": said,
     }

@@ -74,7 +74,7 @@ def _credential(environ: Mapping[str, str]) -> Finding | None:
         return None
     # No look at its mode: the system set it, and shows the folder to nobody else.
     found = _judged(Path(folder) / CREDENTIAL, f"the credential {CREDENTIAL}")
-    return None if found.missing else found
+    return None if found.missing and not found.is_empty else found
 
 
 def _own(environ: Mapping[str, str], file: Path | None) -> Finding:
@@ -121,7 +121,7 @@ def _judged(file: Path, name: str) -> Finding:
 def _judge(text: str, name: str) -> Finding:
     key = text.rstrip("\r\n")
     if not key:
-        return Finding(problem=f"{name} is empty: put the API key into it", is_empty=True)
+        return Finding(missing=f"{name} is empty: put the API key into it", is_empty=True)
     if _DASHED.fullmatch(key):
         return Finding(
             problem=f"{name} holds a key of the old format, with dashes, which no longer works: "

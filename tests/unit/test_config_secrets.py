@@ -100,7 +100,7 @@ def test_an_empty_credential_is_told_where_there_is_no_key_at_all(
     tmp_path: Path, file: str | None
 ) -> None:
     found = secrets.default(credentials(tmp_path, ""), tmp_path / file if file else None)
-    assert found.problem == "the credential pigment-api-key is empty: put the API key into it"
+    assert found.missing == "the credential pigment-api-key is empty: put the API key into it"
 
 
 @pytest.mark.parametrize("mode", [0o644, 0o604, 0o602, 0o666])
@@ -131,7 +131,7 @@ def test_a_key_is_printable_ascii_without_blanks(content: str | bytes, tmp_path:
 
 
 def test_an_empty_file_holds_no_key(tmp_path: Path) -> None:
-    assert "is empty" in secrets.from_file(key_file(tmp_path, "\n")).problem
+    assert "is empty" in secrets.from_file(key_file(tmp_path, "\n")).missing
 
 
 def test_a_key_of_the_old_dashed_format_is_refused_with_the_advice() -> None:
@@ -147,4 +147,4 @@ def test_a_folder_in_place_of_a_file_is_said_so(tmp_path: Path) -> None:
 
 def test_a_pipe_without_a_writer_does_not_hold_us_up(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe", 0o600)
-    assert "is empty" in secrets.from_file(tmp_path / "pipe").problem
+    assert "is empty" in secrets.from_file(tmp_path / "pipe").missing
