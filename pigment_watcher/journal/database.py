@@ -229,8 +229,11 @@ class Database:
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
             is_undone = (inside and _is(error, _WAIT)) or _is(error, _FULL)
-            kind = errors.JournalBusy if is_undone else errors.CommitUnknown
-            self._end(batch, kind(_told(self.file, error)))
+            told = _told(self.file, error)
+            if is_undone:
+                self._end(batch, errors.JournalBusy(told))
+            else:
+                self._end(batch, errors.CommitUnknown(f"{told}: {_UNKNOWN}"))
         else:
             self._end(batch)
 
@@ -474,6 +477,10 @@ def _meaning(file: Path, error: BaseException) -> errors.PigmentWatcherError | N
             return errors.JournalBusy(_told(file, error))
         case _:
             return None
+
+
+#: What is done about a commit that failed half way.
+_UNKNOWN = "not known whether it was stored; the next start finds out: look at the disk, then start"
 
 
 def _told(file: Path, error: sqlite3.Error) -> str:

@@ -72,10 +72,9 @@ def ends_well(service: ServiceProcess, *names: str) -> bool:
         if not service.has_ended:
             raise
         assert service.wait() == 1
-        why = [str(line.get("exception", "")) for line in service.lines]
-        died = [text for text in why if text]
+        died = service.events("thread.died")
         assert died
-        assert all("CommitUnknown" in text for text in died), "\n".join(died)
+        assert all("not known whether it was stored" in str(line.get("detail")) for line in died)
         return False
     return True
 
