@@ -64,7 +64,9 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 def _table() -> str:
     rows = ["| what is broken | faults | failures | run time |", "| --- | ---: | ---: | ---: |"]
-    for family, one in sorted(_figures.items(), key=lambda item: (int(item[0].partition(".")[0]), item[0])):
+    for family, one in sorted(
+        _figures.items(), key=lambda item: (int(item[0].partition(".")[0]), item[0])
+    ):
         skipped = f" ({one.skipped} skipped)" if one.skipped else ""
         rows.append(f"| {family} | {one.faults}{skipped} | {one.failed} | {one.seconds:.0f} s |")
     faults, failed = (sum(getattr(f, of) for f in _figures.values()) for of in ("faults", "failed"))
