@@ -29,6 +29,7 @@ _ROOT = Path("/")
     " write its own state directory and nothing else. Put it where the example says, and print it"
     " again when a route gets another folder.",
     epilog=show.examples(
+        "pigment-watcher systemd-dropin --config config.yaml",
         "cd /etc/systemd/system && mkdir -p pigment-watcher.service.d",
         "pigment-watcher systemd-dropin > pigment-watcher.service.d/folders.conf",
         "systemctl daemon-reload",

@@ -126,7 +126,15 @@ def test_a_file_that_a_crash_left_at_its_target_is_put_on_the_disk(
     here.rename(target)
     noted = noted_syncs(monkeypatch)
     archive.archive(job.evolve(outcome=Outcome.IMPORTED, target=target), ME)
-    assert noted == [(target.parent, None)]
+    assert noted == [(target.parent, None), (here.parent, None)]
+
+
+def test_a_file_that_a_crash_left_at_its_target_may_have_lost_its_old_folder(job: Job) -> None:
+    here, target = archived(job)
+    here.rename(target)
+    places.drop_place(here.parent)
+    assert archive.archive(job.evolve(outcome=Outcome.IMPORTED, target=target), ME) == ""
+    assert target.exists()
 
 
 def archived(job: Job) -> tuple[Path, Path]:
