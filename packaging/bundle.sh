@@ -5,9 +5,9 @@ set -eu
 umask 022
 
 here=$(cd "$(dirname "$0")/.." && pwd)
-version=$(ls "$here/build/wheels" | sed -n 's/^pigment_watcher-\(.*\)-py3-none-any\.whl$/\1/p')
-python=$(ls "$here/build/wheels" | sed -n 's/.*-\(cp[0-9]*\)-cp.*\.whl$/\1/p' | sort -u)
-name=pigment-watcher-$version-$python-$(uname -m)
+WHEELS=$here/build/wheels
+. "$here/packaging/wheels.sh"
+name=pigment-watcher-$(version_of_wheels)-cp$(python_of_wheels | tr -d .)-$(uname -m)
 tar --create --gzip --file "$here/build/$name.tar.gz" --directory "$here" --owner=0 --group=0 \
     --transform "s|^|$name/|" \
     README.md CHANGELOG.md LICENSE config.example.yaml docs systemd packaging build/wheels

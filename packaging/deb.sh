@@ -9,8 +9,9 @@ umask 022
 here=$(cd "$(dirname "$0")/.." && pwd)
 WHEELS=${WHEELS:-$here/build/wheels}
 OUT=${OUT:-$here/build}
-version=$(ls "$WHEELS" | sed -n 's/^pigment_watcher-\(.*\)-py3-none-any\.whl$/\1/p')
-python=$(ls "$WHEELS" | sed -n 's/.*-cp\([0-9]\)\([0-9]*\)-cp.*\.whl$/\1.\2/p' | sort -u)
+. "$here/packaging/wheels.sh"
+version=$(version_of_wheels)
+python=$(python_of_wheels)
 arch=$(dpkg --print-architecture)
 root=$(mktemp -d)
 chmod 755 "$root"

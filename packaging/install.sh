@@ -15,6 +15,7 @@ here=$(cd "$(dirname "$0")/.." && pwd)
 PREFIX=${PREFIX:-/usr/local}
 DESTDIR=${DESTDIR:-}
 WHEELS=${WHEELS:-$here/build/wheels}
+. "$here/packaging/wheels.sh"
 
 lib=$PREFIX/lib/pigment-watcher
 doc=$PREFIX/share/doc/pigment-watcher
@@ -30,8 +31,7 @@ fail() {
 }
 
 find_python() {
-    # One of the wheels holds machine code, and says in its name for which Python.
-    made_for=$(ls "$WHEELS" | sed -n 's/.*-cp\([0-9]\)\([0-9]*\)-cp.*\.whl$/\1.\2/p' | sort -u)
+    made_for=$(python_of_wheels)
     PYTHON=${PYTHON:-/usr/bin/python$made_for}
     found=$("$PYTHON" -I -c 'import sqlite3, ssl, sys, venv; print("%d.%d" % sys.version_info[:2])') ||
         fail "no usable Python at $PYTHON: install python$made_for, or name another by PYTHON="
