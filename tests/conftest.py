@@ -25,9 +25,12 @@ __all__ = [
     "pytest_terminal_summary",
 ]
 
-# How long an example takes says how busy this machine is, and nothing of the product.
-hypothesis.settings.register_profile("calm", deadline=None)
-hypothesis.settings.load_profile("calm")
+# How long an example takes says how busy this machine is, and nothing of the product. The gate
+# tries the same examples each time, so that it judges the change and not the dice; new ones are
+# looked for by `pytest --hypothesis-profile=search`.
+hypothesis.settings.register_profile("search", deadline=None, max_examples=2000)
+hypothesis.settings.register_profile("gate", deadline=None, derandomize=True)
+hypothesis.settings.load_profile("gate")
 
 #: Variables that change what the product does, wherever they come from.
 SETTINGS = (

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from policy_fixtures import IMPORT, NOW, importing
 
@@ -53,13 +53,17 @@ def test_any_import_is_asked_after_only_so_often(past: list[float], price_s: flo
 
 
 @given(st.lists(st.floats(0, 500), min_size=1, max_size=poll_times.REMEMBERED), PRICES)
+@example([193.0, 196.0, 195.0], 1.0)  # a call for the first end comes when the last was seen
 def test_the_plan_finds_every_end_that_was_seen_before(past: list[float], price_s: float) -> None:
-    elapsed_s, early = 0.0, False
-    while elapsed_s < max(past):
+    last_end = max(past) + min(0.02 + 0.03 * max(past), 3.0)
+    elapsed_s, early, calls = 0.0, False, 0
+    while last_end > elapsed_s + 0.01:  # nearer, it is no call of its own
         poll = next_poll(elapsed_s, past, price_s)
-        elapsed_s, early = poll.after_s, poll.is_early
+        elapsed_s, early, calls = poll.after_s, poll.is_early, calls + 1
 
+    assert elapsed_s <= last_end
     assert not early
+    assert calls <= len(past)
 
 
 @given(st.lists(st.floats(0, 500), min_size=1, max_size=8), PRICES)
