@@ -34,7 +34,7 @@ demo: $(VENV)/run.stamp  ## see files go from a folder into a stand-in Pigment
 test: $(VENV)/dev.stamp  ## every test, and the coverage floors
 	$(BIN)/coverage erase
 	$(BIN)/coverage run -m pytest -m "not slow and not torture"
-	$(BIN)/coverage run -m pytest -m slow || test $$? -eq 5  # 5: no test is marked slow
+	$(BIN)/coverage run -m pytest -m slow -o faulthandler_timeout=600 || test $$? -eq 5  # 5: no test is marked slow
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report --fail-under=90
 	$(BIN)/coverage report --fail-under=100 --include='$(PROVEN)'

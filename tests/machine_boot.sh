@@ -1,7 +1,7 @@
 #!/bin/bash
 # Boots a systemd of its own: `machine_boot.sh ROOT`. It is PID 1 of its own namespaces, has this
 # machine's network, and ends with this process. SHARED, if set, is seen there as /mnt/shared, with what is
-# mounted below it later.
+# mounted below it later; LENT, a folder a line, can be read there where it is.
 set -eu
 root=$1
 groups=/sys/fs/cgroup
@@ -34,6 +34,14 @@ mount -t tmpfs -o mode=1777 tmpfs dev/shm
 mount -t tmpfs -o mode=755,nosuid,nodev tmpfs run
 mount -t tmpfs -o mode=1777 tmpfs tmp
 if [ -n "${SHARED:-}" ]; then mkdir -p mnt/shared; mount --rbind "$SHARED" mnt/shared; fi
+while read -r lent; do
+    [ -n "$lent" ] || continue
+    mkdir -p ".$lent"
+    mount --bind "$lent" ".$lent"
+    mount -o remount,bind,ro ".$lent"
+done <<END
+${LENT:-}
+END
 hostname machine
 mkdir -p .old
 pivot_root . .old

@@ -73,6 +73,8 @@ class Service:
         #: Whether files of changed routes may still have to go back.
         self._is_returning = False
         self._said = ""
+        #: Threads that are overdue, as far as it was told.
+        self._silent: set[str] = set()
         self._reload_again = False
 
     # ---------------------------------------------------------------- life
@@ -204,6 +206,7 @@ class Service:
     def _tick(self) -> bool:
         """Do what is due, and return whether a run over the first files is over."""
         is_over = False
+        self._keep_watchdog()
         # The recorder tells of it; what is due is done at the next tick.
         with contextlib.suppress(errors.JournalBusy):
             self._recorder.look_after_journal()
@@ -217,14 +220,23 @@ class Service:
                 self._keep_house()
             self._tell_systemd()
             is_over = self._run_once and self._is_over()
-        if not self._heartbeats.broken():
-            self._systemd.ping()
         return is_over
 
     def _is_over(self) -> bool:
         if self._intakes.first_files_open:
             return False
         return once.is_over(self._recorder, self._desk, self._started_at)
+
+    def _keep_watchdog(self) -> None:
+        """Let systemd know that every thread keeps its promise; say which ones don't."""
+        silent = set(self._heartbeats.broken())
+        for name in sorted(silent - self._silent):
+            self._recorder.announce("thread.silent", "error", thread=name)
+        for name in sorted(self._silent - silent):
+            self._recorder.announce("thread.heard", thread=name)
+        self._silent = silent
+        if not silent:
+            self._systemd.ping()
 
     def _look_after_drives(self) -> None:
         """Give folders to the intakes of their drives anew, if something was mounted meanwhile."""
@@ -233,7 +245,7 @@ class Service:
             self._intakes.look()
 
     def _tell_systemd(self) -> None:
-        said = sentence(self._journal, self._settings.routes, self._heartbeats.broken())
+        said = sentence(self._journal, self._settings.routes, sorted(self._silent))
         if not self._is_ready:
             if not self._intakes.first_scan_over:
                 return

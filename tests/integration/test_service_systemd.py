@@ -119,11 +119,15 @@ def test_the_watchdog_is_not_fed_while_a_thread_is_overdue(live: Live, manager: 
         live.service._systemd.status("after")
         eventually(lambda: "STATUS=after" in manager.messages)
         pings.append(manager.messages.count("WATCHDOG=1"))
+        live.service._heartbeats.retire("worker-7")
+        live.service._tick()
         stop()
 
     live.when("service.ready", hang)
     live.run(environ=os.environ)
     assert pings[0] == pings[1]
+    said = [name for name in live.announced() if name.startswith("thread.")]
+    assert said == ["thread.silent", "thread.heard"]
 
 
 # ---------------------------------------------------------------- small parts

@@ -3,8 +3,13 @@
 import json
 import math
 import re
+import shutil
 import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 import pytest
 from acceptance_fixtures import PATIENCE_S, ROWS, eventually
@@ -163,6 +168,52 @@ def test_a_service_that_hangs_is_found_out_and_started_again(
     assert any("watchdog" in line["MESSAGE"].lower() for line in server.journal())
     drop(server, "after.csv")
     arrives(server, f"{INBOX}/done/after.csv")
+
+
+def test_one_worker_that_hangs_has_the_service_started_again_and_everything_goes_on(
+    server: Machine, pigment: Simulator
+) -> None:
+    change_unit(server, f"{QUICK}\nWatchdogSec=3s", "watchful")
+    start(server, pigment, workers=1)
+    process = server.seen_from_here(main_pid(server))
+    with traced(process, "-f", "-e", "trace=connect") as lines:
+        drop(server, "before.csv")
+        worker = next(line for line in lines if "AF_INET" in line).split()[1].rstrip("]")
+    has_said(server, "job.finished")
+    eventually(lambda: is_idle(int(worker)))
+    # Its next system call does not return; the other threads know nothing of it.
+    with traced(int(worker), "-e", f"inject=all:delay_enter={10 * PATIENCE_S:g}s"):
+        drop(server, "waiting.csv")
+        eventually(lambda: server.shown(UNIT, "Result") == "watchdog")
+    has_said(server, "service.ready", times=2)
+    arrives(server, f"{INBOX}/done/waiting.csv")
+    assert server.shown(UNIT, "NRestarts") == "1"
+    assert ["worker-1" in line["MESSAGE"] for line in events(server, "thread.silent")] == [True]
+    assert len(pigment.pushes()) == 2
+
+
+def is_idle(thread: int) -> bool:
+    """Return whether a thread sleeps for as long as one does that only waits for work."""
+    status = Path(f"/proc/{thread}/status")
+    before = status.read_text()
+    time.sleep(0.5)
+    return status.read_text() == before
+
+
+@contextmanager
+def traced(thread: int, *options: str) -> Iterator[IO[str]]:
+    """Attach strace to a thread, or a process; lend what it says, line by line."""
+    if shutil.which("strace") is None:
+        pytest.skip("strace is not installed")
+    command = ["strace", *options, "-p", str(thread)]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as strace:
+        assert strace.stderr is not None
+        while "attached" not in strace.stderr.readline():
+            assert strace.poll() is None
+        try:
+            yield strace.stderr
+        finally:
+            strace.kill()
 
 
 def test_the_key_is_a_credential_and_can_be_seen_nowhere(
