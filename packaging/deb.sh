@@ -35,6 +35,7 @@ Description: carries CSV files from folders into Pigment, once and in order
  to done/ or failed/, with a reason in plain words beside it.
 TEXT
 {
+    # shellcheck disable=SC2016  # it is expanded when the script runs
     printf '#!/bin/sh\nset -e\n[ "$1" = configure ] || exit 0\nDOC=/usr/share/doc/pigment-watcher\n'
     sed 1d "$here/packaging/configure.sh"
 } >"$root/DEBIAN/postinst"

@@ -178,6 +178,11 @@ def _link(path: Path) -> Path | None:
         return None
 
 
+def nearest(folder: Path) -> Path:
+    """Return the folder itself, or that above it in which it would be made."""
+    return next(place for place in (folder, *folder.parents) if os.path.lexists(place))
+
+
 def why_lost(now: Mount, before: Mount | None, *, has_home: bool) -> str | None:
     """Return why a folder is not where it was before, or None if it may be used.
 

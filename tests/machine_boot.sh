@@ -8,6 +8,7 @@ groups=/sys/fs/cgroup
 [ ! -d "$groups/unified" ] || groups=$groups/unified
 mkdir -p "$groups/machine-$$"
 echo $$ >"$groups/machine-$$/cgroup.procs"
+# shellcheck disable=SC2016  # it is expanded in there
 exec unshare --pid --mount --cgroup --uts --ipc --fork --kill-child --propagation slave \
     /bin/bash -eu -c '
 root=$1

@@ -122,11 +122,13 @@ class Machine:
 
     def seen_from_here(self, pid: str) -> int:
         """Return the number that a process of the machine has outside of it."""
-        own = os.readlink(f"/proc/{self._pid}/ns/pid")
+        own = Path(f"/proc/{self._pid}/ns/pid").readlink()
         for process in Path("/proc").glob("[0-9]*"):
             with contextlib.suppress(OSError):
-                numbers = re.search(r"^NSpid:\s+(.*)$", (process / "status").read_text(), re.MULTILINE)
-                is_inside = os.readlink(process / "ns/pid") == own
+                numbers = re.search(
+                    r"^NSpid:\s+(.*)$", (process / "status").read_text(), re.MULTILINE
+                )
+                is_inside = (process / "ns/pid").readlink() == own
                 if numbers and is_inside and numbers[1].split()[-1] == pid:
                     return int(process.name)
         raise AssertionError(f"no process {pid} runs there")
@@ -221,7 +223,9 @@ def _tree(name: str) -> Path:
 
 
 def _make_tree(name: str, tree: Path) -> None:
-    made = Path(tempfile.mkdtemp(dir=_TREES))
+    for left in _TREES.glob(f"{name}-*"):
+        shutil.rmtree(left, ignore_errors=True)  # by somebody who was killed; the lock is ours
+    made = Path(tempfile.mkdtemp(prefix=f"{name}-", dir=_TREES))
     made.chmod(0o755)
     command: list[str | Path] = [
         "debootstrap",

@@ -19,7 +19,7 @@ CONFIG = "/etc/pigment-watcher/config.yaml"
 KEY = "/etc/pigment-watcher/api-key"
 INBOX = "/srv/sales"
 
-_CHECKOUT = Path(__file__).parent.parent
+CHECKOUT = Path(__file__).parent.parent
 
 
 def made(target: str) -> Path:
@@ -27,7 +27,7 @@ def made(target: str) -> Path:
     if not release() or shutil.which("debootstrap") is None or os.geteuid() != 0:
         pytest.skip("needs root, a Debian, and debootstrap: installs on a machine of its own")
     ended = subprocess.run(
-        ["make", "--silent", target], cwd=_CHECKOUT, capture_output=True, text=True, check=False
+        ["make", "--silent", target], cwd=CHECKOUT, capture_output=True, text=True, check=False
     )
     assert ended.returncode == 0, ended.stdout + ended.stderr
     return Path(ended.stdout.split()[-1])

@@ -88,7 +88,7 @@ def _existing(folder: Path) -> Path:
     """Return a local folder itself, or that in which it will be made."""
     if not mounts.resolve(folder)[1].is_local:
         return folder
-    there = next(place for place in (folder, *folder.parents) if os.path.lexists(place))
+    there = mounts.nearest(folder)
     return folder if there == _ROOT else there
 
 

@@ -77,7 +77,7 @@ def state(directory: Path, report: Report) -> bool:
     # By what is mounted first, which asks no server that may be dead.
     mount = mounts.resolve(directory)[1]
     if not mount.is_network:
-        nearest = _nearest(directory)
+        nearest = mounts.nearest(directory)
         try:
             _write(nearest)
             mount = _mount(nearest)
@@ -131,7 +131,7 @@ class _Trial:
         for key, folder in (("done", self.route.rules.done), ("failed", self.route.rules.failed)):
             run = self.run_for(folder)
             with self._told(key, folder):
-                nearest = run(partial(_nearest, folder), _ANSWER_S)
+                nearest = run(partial(mounts.nearest, folder), _ANSWER_S)
                 mount = mounts.resolve(folder)[1]
                 self._expect(folder, mount, has_home=self._is_beside(folder, mount, beside))
                 with self._told(key, nearest):
@@ -291,11 +291,6 @@ def _remove_left(probe: Path, before: float) -> None:
     found = probe.lstat()
     if stat.S_ISREG(found.st_mode) and found.st_size == 0 and found.st_mtime < before:
         probe.unlink()
-
-
-def _nearest(folder: Path) -> Path:
-    """Return the folder itself, or that above it in which it would be made."""
-    return next(place for place in (folder, *folder.parents) if os.path.lexists(place))
 
 
 def _words(error: OSError, folder: Path) -> str:

@@ -131,8 +131,14 @@ def move(source: Path, target: Path, token: str) -> None:
             raise
         _copy(source, target, token)
         remove_copied(source)
+    sync_move(source, target)
+
+
+def sync_move(source: Path, target: Path) -> None:
+    """Put a move on the disk, in both folders: the new name first."""
     sync(target.parent)
-    sync(source.parent)
+    with contextlib.suppress(FileNotFoundError):  # nothing is left to come back to
+        sync(source.parent)
 
 
 def _was_moved(before: os.stat_result, source: Path, target: Path) -> bool:

@@ -1,6 +1,5 @@
 """Moves one finished file to where it ended, its reason and its report beside it."""
 
-import contextlib
 from pathlib import Path
 
 from pigment_watcher import errors, reasons
@@ -50,7 +49,8 @@ def archive(job: Job, instance: str) -> str:
             _write_texts(job, job.target, instance)
             moves.move(path, job.target, _token(job, instance))
         else:
-            _sync_move(path, job.target)
+            # A crash may have come between the rename and its syncs.
+            moves.sync_move(path, job.target)
         if job.marker and job.target == job.source:
             # Last, and never to another name: it would release what came there meanwhile.
             claims.return_marker(path.parent, job.source.with_name(job.marker))
@@ -110,13 +110,6 @@ def _finish_copy(path: Path, target: Path) -> None:
     moves.sync(target.parent)  # the copy is on the disk before its source goes
     moves.remove_copied(path)
     moves.sync(path.parent)
-
-
-def _sync_move(path: Path, target: Path) -> None:
-    """Put a move on the disk that was made before a crash, which may have come before its syncs."""
-    moves.sync(target.parent)
-    with contextlib.suppress(FileNotFoundError):  # where it came from was removed already
-        moves.sync(path.parent)
 
 
 def _token(job: Job, instance: str) -> str:

@@ -22,7 +22,6 @@ from pigment_watcher.model import (
     Duplicates,
     Fingerprint,
     Job,
-    JobEvent,
     State,
     Verdict,
 )
@@ -42,6 +41,7 @@ from pigment_watcher.recorder import Recorder
 from pigment_watcher.running import CALL_S, Run
 from pigment_watcher.steps import archive, poll, push
 from pigment_watcher.worker.desk import Desk, Destination
+from pigment_watcher.worker.intent import Intent
 
 #: Seconds between two trials to store what happened while the journal can't be written.
 STORE_AGAIN_S = 2.0
@@ -128,7 +128,7 @@ class Worker:
         drive = self._office.drives.of(job.rules.directory)
         instance = self._office.instance
         run = drive.work() if drive.is_local else self._patient(drive.work())
-        intent = _Intent(
+        intent = Intent(
             self._recorder,
             self._clock,
             job,
@@ -420,48 +420,3 @@ def _no_key() -> errors.ServerSaid:
 
 class _NotNow(Exception):
     """Something stopped all pushes while a file was read; nothing of it was sent."""
-
-
-class _Intent:
-    """Stores that a body is about to leave, at the moment when its first byte is asked for."""
-
-    def __init__(
-        self,
-        recorder: Recorder,
-        clock: Clock,
-        job: Job,
-        *,
-        count: Callable[[float], None],
-        counted: Callable[[], None],
-        note: Callable[[int], None],
-    ) -> None:
-        self._recorder = recorder
-        self._clock = clock
-        self._count = count
-        self._counted = counted
-        self._note = note
-        self.job = job
-
-    def store(self) -> None:
-        """Commit PUSHING and the request, and note it beside the file.
-
-        What this raises keeps every byte at home.
-
-        The note comes second: alone it would make a crash in between look like an older journal.
-        """
-        now = self._clock.now()
-        journal = self._recorder.journal
-        with journal.writing():
-            self._count(now)
-            job = journal.jobs.move(
-                self.job,
-                State.PUSHING,
-                at=now,
-                event="job.pushing",
-                pushed_at=now,
-                attempts=self.job.attempts + 1,
-            )
-        self.job = job
-        self._counted()
-        self._note(self.job.attempts)
-        self._recorder.tell(JobEvent(name="job.pushing", job=self.job))

@@ -1,10 +1,12 @@
 """Installing, upgrading and removing, on clean machines."""
 
 import math
+import os
 from pathlib import Path
 
 import pytest
 from acceptance_fixtures import eventually
+from journal_fixtures import make_older
 from machine_fixtures import Machine, machine
 from machine_installed import (
     CONFIG,
@@ -48,6 +50,27 @@ def test_an_upgrade_goes_on_with_an_import_and_a_removal_leaves_what_belongs_to_
     said = server.run("dpkg", "--purge", "pigment-watcher").stdout
     assert "The journal is left in /var/lib/pigment-watcher" in said
     assert [is_there(server, path) for path in kept] == [False, False, True, True]
+
+
+def test_an_upgrade_brings_the_journal_of_the_first_version_up_to_date(
+    server: Machine, package: Path
+) -> None:
+    with Simulator(import_s=math.inf) as pigment:
+        start(server, pigment)
+        drop(server, "a.csv")
+        has_said(server, "job.pushed")
+        server.run("systemctl", "stop", UNIT)
+        journal = server.root / "var/lib/pigment-watcher/journal.db"
+        owner = journal.stat()
+        make_older(journal, 1)
+        os.chown(journal, owner.st_uid, owner.st_gid)
+        journal.chmod(0o600)
+        server.run("dpkg", "--install", give(server, package))
+        assert server.shown(UNIT, "ActiveState") == "inactive"  # as it was
+        server.run("systemctl", "start", UNIT)
+        pigment.finish(pigment.imports()[0].id)
+        arrives(server, f"{INBOX}/done/a.csv")
+        assert len(pigment.pushes()) == 1
 
 
 def test_a_bundle_installs_without_a_network_and_a_changed_wheel_is_refused(

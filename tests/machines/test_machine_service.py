@@ -250,6 +250,29 @@ def test_a_folder_that_the_unit_does_not_list_is_refused_with_the_remedy(
     arrives(server, f"{INBOX}/done/a.csv")
 
 
+def test_people_of_the_group_that_owns_an_inbox_drop_files_and_drag_them_back(
+    server: Machine, pigment: Simulator
+) -> None:
+    server.run("groupadd", "finance")
+    server.run("useradd", "--groups", "finance", "anna")
+    server.run("mkdir", "/srv/plan")
+    server.run("chgrp", "finance", "/srv/plan")
+    server.run("chmod", "2770", "/srv/plan")
+    as_anna = ("setpriv", "--reuid=anna", "--regid=anna", "--init-groups", "sh", "-c")
+    text = configure(server, pigment, routes={"plan": {}})
+    assert "SupplementaryGroups=finance" in text
+    change_unit(server, text, "folders")
+    server.run("systemctl", "start", UNIT)
+    pigment.script(Fault.answer(400, body=b"a column is missing", on="push", times=1))
+    server.run(*as_anna, "umask 027; printf "a,b\\n1,2\\n" >/srv/plan/plan.csv")
+    arrives(server, "/srv/plan/failed/plan.csv")
+    assert "a column is missing" in server.told(
+        *as_anna, "cat /srv/plan/failed/plan.csv.reason.txt"
+    )
+    server.run(*as_anna, "mv /srv/plan/failed/plan.csv /srv/plan/")
+    arrives(server, "/srv/plan/done/plan.csv")
+
+
 def test_the_units_are_valid_and_little_is_exposed(server: Machine, pigment: Simulator) -> None:
     change_unit(server, configure(server, pigment), "folders")
     configure(server, pigment, name="test", state_directory="/var/lib/pigment-watcher/test")
