@@ -223,9 +223,7 @@ def _tree(name: str) -> Path:
 
 
 def _make_tree(name: str, tree: Path) -> None:
-    for left in _TREES.glob(f"{name}-*"):
-        shutil.rmtree(left, ignore_errors=True)  # by somebody who was killed; the lock is ours
-    made = Path(tempfile.mkdtemp(prefix=f"{name}-", dir=_TREES))
+    made = Path(tempfile.mkdtemp(dir=_TREES))
     made.chmod(0o755)
     command: list[str | Path] = [
         "debootstrap",

@@ -264,7 +264,7 @@ def test_people_of_the_group_that_owns_an_inbox_drop_files_and_drag_them_back(
     change_unit(server, text, "folders")
     server.run("systemctl", "start", UNIT)
     pigment.script(Fault.answer(400, body=b"a column is missing", on="push", times=1))
-    server.run(*as_anna, "umask 027; printf "a,b\\n1,2\\n" >/srv/plan/plan.csv")
+    server.run(*as_anna, 'umask 027; printf "a,b\\n1,2\\n" >/srv/plan/plan.csv')
     arrives(server, "/srv/plan/failed/plan.csv")
     assert "a column is missing" in server.told(
         *as_anna, "cat /srv/plan/failed/plan.csv.reason.txt"
