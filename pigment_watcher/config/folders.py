@@ -117,9 +117,9 @@ class _Trial:
         processing, run = directory / "processing", self.run_for(directory)
         usable = None
         with self._told("directory", directory):
-            mount, has_home = run(partial(_look, directory), _ANSWER_S)
+            mount, has_home, is_sticky = run(partial(_look, directory), _ANSWER_S)
             self._expect(directory, mount, has_home=has_home)
-            self._advise(mount)
+            self._advise(mount, is_sticky=is_sticky)
             run(partial(_write, directory), _ANSWER_S)
             with self._told("directory", processing):
                 run(partial(_claim, processing), _ANSWER_S)
@@ -166,12 +166,19 @@ class _Trial:
     def _needs_mount(self, folder: Path) -> bool:
         return self.route.require_mount and folder == self.route.rules.directory
 
-    def _advise(self, mount: mounts.Mount) -> None:
+    def _advise(self, mount: mounts.Mount, *, is_sticky: bool) -> None:
         if self.route.watch is model.Watch.EVENTS and not mount.is_local:
             self.report.remark(
                 self._where("watch"),
                 f"on a drive of the kind {mount.kind} events tell only of what this machine itself "
                 "writes: it is taken for granted that nobody else does; else let it be auto",
+            )
+        if is_sticky:
+            inbox = self.route.rules.directory
+            self.report.remark(
+                self._where("directory"),
+                f"its sticky bit lets nobody but their owners move files away: chmod -t {inbox}, "
+                "unless all of them belong to the service's user",
             )
 
     @contextlib.contextmanager
@@ -224,14 +231,18 @@ class _Trial:
 # Any of these may be made by another process: functions of the module, and plain values.
 
 
-def _look(directory: Path) -> tuple[mounts.Mount, bool]:
-    """Return the mount of an inbox, and whether it holds the home of an instance."""
+def _look(directory: Path) -> tuple[mounts.Mount, bool, bool]:
+    """Return the mount of an inbox, whether it holds the home of an instance, and if it is sticky.
+
+    From a sticky folder of somebody else, a file can be moved away by its owner only.
+    """
     mount = _mount(directory)
-    try:
-        with os.scandir(directory / "processing") as entries:
-            return mount, any(entry.is_dir(follow_symlinks=False) for entry in entries)
-    except OSError:
-        return mount, False
+    found = directory.stat()
+    is_sticky = bool(found.st_mode & stat.S_ISVTX) and found.st_uid != os.geteuid()
+    has_home = False
+    with contextlib.suppress(OSError), os.scandir(directory / "processing") as entries:
+        has_home = any(entry.is_dir(follow_symlinks=False) for entry in entries)
+    return mount, has_home, is_sticky
 
 
 def _mount(folder: Path) -> mounts.Mount:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from config_fixtures import OTHER_UUID, minimal, problems, route
+from config_fixtures import OTHER_UUID, minimal, problems, remarks, route
 
 from pigment_watcher.config import folders
 
@@ -67,6 +67,23 @@ def test_an_inbox_in_use_is_left_as_it_was(folder: Path) -> None:
         (folder / "in" / name).mkdir()
     assert said(folder, text()) == []
     assert sorted(path.name for path in folder.rglob("in/**/*")) == ["done", "failed", "processing"]
+
+
+def test_of_a_sticky_inbox_of_somebody_else_it_is_remarked_that_files_stay_there(
+    folder: Path,
+) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("only root can give a folder away")
+    inbox = folder / "in"
+    for owner, mode, is_remarked in (
+        (NOBODY, 0o1777, True),
+        (NOBODY, 0o777, False),
+        (0, 0o1777, False),
+    ):
+        inbox.chmod(mode)
+        os.chown(inbox, owner, owner)
+        found = remarks(folder, text())
+        assert any("chmod -t in, " in remark for remark in found) is is_remarked
 
 
 def left_by_a_kill(path: Path, *, seconds_ago: float = 120.0, text: str = "") -> Path:
