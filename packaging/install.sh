@@ -90,7 +90,7 @@ make_surroundings() {
     put "$here/systemd/pigment-watcher.sysusers" "$users/pigment-watcher.conf"
     put "$here/systemd/pigment-watcher.tmpfiles" "$files/pigment-watcher.conf"
     for file in README.md CHANGELOG.md LICENSE config.example.yaml docs/configuration.md docs/drives.md \
-        docs/operations.md docs/reliability.md systemd/notify-reload.conf systemd/on-failure.conf \
+        docs/operations.md docs/reliability.md docs/monitoring.md docs/alerts.yml systemd/notify-reload.conf systemd/on-failure.conf \
         systemd/pigment-watcher-failed@.service; do
         put "$here/$file" "$doc/${file##*/}"
     done

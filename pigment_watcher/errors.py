@@ -152,6 +152,10 @@ class FolderLost(FolderError):
     """The drive that a folder lies on is not mounted, or does not answer."""
 
 
+class WebRefused(OperatorError):
+    """The page can't be shown where it should be."""
+
+
 class JournalError(OperatorError):
     """The journal can't be used."""
 

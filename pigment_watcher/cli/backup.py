@@ -6,9 +6,10 @@ from pathlib import Path
 import click
 
 from pigment_watcher import errors
-from pigment_watcher.cli import access, interrupt, show
+from pigment_watcher.cli import access, interrupt
 from pigment_watcher.files import moves
 from pigment_watcher.journal import Journal
+from pigment_watcher.views import show
 
 
 @click.command(

@@ -6,13 +6,14 @@ from pathlib import Path
 import click
 
 from pigment_watcher import errors
-from pigment_watcher.cli import access, show, slots
+from pigment_watcher.cli import access, slots
 from pigment_watcher.config import Settings
 from pigment_watcher.model import LoadMode, Route
 from pigment_watcher.mounts import Mount
 from pigment_watcher.pigment import Client
 from pigment_watcher.policy import manners
 from pigment_watcher.service.destination import connect
+from pigment_watcher.views import show
 
 _MEANS = {
     LoadMode.UPDATE: "update: rows are overwritten, so a push whose answer is lost is repeated",

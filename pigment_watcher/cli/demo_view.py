@@ -12,9 +12,9 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
-from pigment_watcher.cli import show
 from pigment_watcher.cli.demo_files import Sample
 from pigment_watcher.model import ConditionEvent, JobEvent, Listener, Outcome
+from pigment_watcher.views import show
 
 _STEPS = {
     "job.claimed": "claimed",

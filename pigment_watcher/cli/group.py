@@ -7,7 +7,7 @@ from typing import IO, Any
 import click
 
 from pigment_watcher import __version__, errors
-from pigment_watcher.cli import show
+from pigment_watcher.views import show
 
 #: What each command does, and the module of this package that holds it. Only the module of the
 #: command at hand is imported, so that `--help` and `--version` do not wait for all the others.

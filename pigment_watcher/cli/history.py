@@ -8,11 +8,12 @@ from pathlib import Path
 
 import click
 
-from pigment_watcher.cli import access, records, show
+from pigment_watcher.cli import access
 from pigment_watcher.cli.moments import Moment
 from pigment_watcher.journal import Journal, Step
 from pigment_watcher.model import Job, Report
 from pigment_watcher.policy import skips
+from pigment_watcher.views import reader, records, show
 
 #: How many files a person is shown who does not say how many.
 _FOR_A_PERSON = 50
@@ -119,30 +120,17 @@ def trace(file: Path, what: str, *, as_json: bool) -> None:
     settings = access.load(file)
     with access.existing(settings.state_directory) as journal:
         found = access.jobs_meant(journal, what)
-        chain = _chain(journal, found[0])
-        stories = [(job, journal.jobs.story(job.id)) for job in chain]
+        stories = reader.stories(journal, found[0].id)
     if as_json:
         for job, story in stories:
-            steps = [records.of_step(step) for step in story]
-            click.echo(json.dumps(show.plain({**records.of_job(job), "story": steps})))
+            click.echo(json.dumps(show.plain(records.of_story(job, story))))
         return
     for job, story in stories:
         for line in _told(job, story):
             click.echo(line)
-    others = sorted({job.id for job in found} - {job.id for job in chain}, reverse=True)
+    others = sorted({job.id for job in found} - {job.id for job, _ in stories}, reverse=True)
     if others:
         click.echo(f"Earlier files of that name: job {', '.join(map(str, others))}")
-
-
-def _chain(journal: Journal, job: Job) -> list[Job]:
-    """Return the job, what it is a retry of, and its retries, the first one first."""
-    first = job
-    while first.retry_of is not None and (before := journal.jobs.get(first.retry_of)) is not None:
-        first = before
-    chain = [first]
-    for link in chain:  # grows while it is walked
-        chain += journal.jobs.retries_of(link.id)
-    return chain
 
 
 def _told(job: Job, story: Sequence[Step]) -> Iterator[str]:

@@ -10,9 +10,10 @@ from typing import Any
 import click
 
 from pigment_watcher import errors, journal
-from pigment_watcher.cli import access, show
+from pigment_watcher.cli import access
 from pigment_watcher.config import Settings
 from pigment_watcher.journal import Journal
+from pigment_watcher.views import show
 
 #: Seconds for which a running service's answer is waited for, and between two looks for it.
 ANSWER_S = 10.0

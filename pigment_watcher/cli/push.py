@@ -9,13 +9,14 @@ from uuid import UUID
 import click
 
 from pigment_watcher import errors
-from pigment_watcher.cli import access, by_hand, interrupt, push_view, show, slots
+from pigment_watcher.cli import access, by_hand, interrupt, push_view, slots
 from pigment_watcher.cli.group import Failure
 from pigment_watcher.config import Settings
 from pigment_watcher.files import reading
 from pigment_watcher.model import Job, Outcome, Route, Rules, State
 from pigment_watcher.policy import skips, transitions
 from pigment_watcher.service.destination import connect
+from pigment_watcher.views import show
 
 _NOT_KNOWN = "NOT KNOWN WHETHER IMPORTED - look before pushing it again"
 

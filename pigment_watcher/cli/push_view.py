@@ -10,8 +10,8 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
-from pigment_watcher.cli import show
 from pigment_watcher.model import Job
+from pigment_watcher.views import show
 
 #: Seconds between two lines about an import that goes on.
 _STILL_S = 30.0

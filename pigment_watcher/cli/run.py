@@ -6,9 +6,10 @@ from pathlib import Path
 
 import click
 
-from pigment_watcher.cli import access, show
+from pigment_watcher.cli import access
 from pigment_watcher.listeners import logs
 from pigment_watcher.service import Service
+from pigment_watcher.views import show
 
 
 @click.command(
@@ -31,5 +32,11 @@ def run(file: Path, *, once: bool) -> None:
     load = partial(access.load, file, need_keys=True, probe_folders=True)
     settings = load()
     logs.configure(level=settings.log_level, format=settings.log_format)
-    service = Service(settings, load=load, listeners=[logs.LogListener()], run_once=once)
+    page = None
+    if settings.web is not None and not once:
+        # What draws pages costs time and memory: it is there only where one is shown.
+        from pigment_watcher.service.page import StatusPage  # noqa: PLC0415
+
+        page = StatusPage(settings, settings.web)
+    service = Service(settings, load=load, listeners=[logs.LogListener()], run_once=once, page=page)
     sys.exit(service.run())

@@ -4,8 +4,8 @@ import signal
 
 import click
 
-from pigment_watcher.cli import show
 from pigment_watcher.simulator import DEMO_KEY, Simulator
+from pigment_watcher.views import show
 
 _CONFIGURATION_ID = "33d0d7d0-6125-47c4-b36a-882f4ed53b33"
 

@@ -5,11 +5,12 @@ import time
 from collections.abc import Callable, Iterator
 
 from pigment_watcher import errors
-from pigment_watcher.cli import access, show
+from pigment_watcher.cli import access
 from pigment_watcher.config import Settings
 from pigment_watcher.journal import Journal
 from pigment_watcher.model import ConditionKind
 from pigment_watcher.policy import reports
+from pigment_watcher.views import show
 
 #: The longest sleep while slots are scarce: the service may give one back.
 _LOOK_S = 2.0

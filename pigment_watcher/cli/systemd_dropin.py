@@ -10,10 +10,11 @@ from pathlib import Path
 import click
 
 from pigment_watcher import mounts
-from pigment_watcher.cli import access, show
+from pigment_watcher.cli import access
 from pigment_watcher.cli.unit_files import Needs, dropin, outermost, unit_name
 from pigment_watcher.config import Settings
 from pigment_watcher.mounts import Mount
+from pigment_watcher.views import show
 
 #: The user that the unit names.
 _USER = "pigment-watcher"

@@ -8,7 +8,7 @@ from itertools import chain, combinations, product, takewhile
 from pathlib import Path
 
 from pigment_watcher import model, mounts, settle
-from pigment_watcher.config import schema
+from pigment_watcher.config import scalars, schema
 from pigment_watcher.config.report import Report
 
 _NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
@@ -20,8 +20,12 @@ def said(file: schema.File, report: Report) -> None:
     """Report what is missing from the file, and what it asks for in vain."""
     if not file.routes:
         report.problem(("routes",), "missing: at least one route is needed")
-    if file.web is not None:
-        _not_yet(("web",), report)
+    if file.web and not (file.web.token_file or scalars.is_loopback(file.web.listen[0])):
+        report.problem(
+            ("web", "token_file"),
+            f"missing: beyond this machine ({file.web.listen[0]}) the page is shown only to those"
+            " who know a token; name a file that holds one, or listen on 127.0.0.1",
+        )
     for name, route in file.routes.items():
         _route(name, route, report)
         if route.skipped_rows is model.SkippedRows.FAIL and file.pigment.detailed_report is False:
@@ -52,10 +56,6 @@ def _route(name: str, route: schema.Route, report: Report) -> None:
             "not said, so it counts as append: a file whose push got no answer ends in failed/ "
             "for a person to look at",
         )
-
-
-def _not_yet(where: tuple[str, ...], report: Report) -> None:
-    report.problem(where, "not yet supported by this version: leave it out")
 
 
 # ---------------------------------------------------------------- lanes

@@ -46,6 +46,7 @@ def load(
     routes = tuple(settings.route(file, name, route) for name, route in said.routes.items())
     keys = _keys(file, said, report, environ=environ, need_keys=need_keys)
     state_directory = settings.absolute(file, said.state_directory)
+    token = _token(file, said, report, is_needed=need_keys)
     checks.said(said, report)
     checks.configurations(routes, report)
     # A route that names no folder would seem to watch that of the file.
@@ -63,7 +64,13 @@ def load(
     if report.problems:
         raise errors.ConfigError(report.problems)
     return settings.build(
-        file, said, keys=keys, routes=routes, drives=drives, remarks=report.remarks
+        file,
+        said,
+        keys=keys,
+        routes=routes,
+        drives=drives,
+        remarks=report.remarks,
+        token=token,
     )
 
 
@@ -140,3 +147,13 @@ def _findings(
         # Only what is run by hand could use it, so nobody misses it.
         default = dataclasses.replace(default, missing="")
     return findings | {settings.DEFAULT_KEY: (("pigment", "api_key_file"), default)}
+
+
+def _token(file: Path, said: schema.File, report: Report, *, is_needed: bool) -> Secret | None:
+    """Return the token that the page is shown for; only who shows the page must know it."""
+    if said.web is None or said.web.token_file is None:
+        return None
+    found = secrets.token(settings.absolute(file, said.web.token_file))
+    if found.problem and is_needed:
+        report.problem(("web", "token_file"), found.problem)
+    return found.key

@@ -21,6 +21,8 @@ _LONGEST_SHOWN = 60
 _PLACEHOLDERS = ("{name}", "{stem}")
 #: What the common file systems allow a name.
 _LONGEST_NAME = 255
+#: The highest port there is.
+_LAST_PORT = 65535
 
 
 def refusal(text: str) -> PydanticCustomError:
@@ -143,7 +145,7 @@ def _url(value: str) -> str:
         raise refusal("must not hold a user or a password: the API key is all that is sent")
     if "?" in value or "#" in value:
         raise refusal(f"must end before '?' and '#': {shown(value)}")
-    if address.scheme == "http" and not _is_loopback(address.hostname or ""):
+    if address.scheme == "http" and not is_loopback(address.hostname or ""):
         raise refusal(f"must begin with https://, or the API key travels readable: {shown(value)}")
     if f"{address.path}/".startswith("/api/"):
         raise refusal(f"must be the host alone, without /api/...: {shown(value)}")
@@ -169,7 +171,17 @@ def _split(value: str) -> urllib.parse.SplitResult:
     return address
 
 
-def _is_loopback(host: str) -> bool:
+def _listen(value: object) -> tuple[str, int]:
+    if not isinstance(value, str):
+        raise refusal(f"must be a text, such as '127.0.0.1:9464': {shown(value)}")
+    found = re.fullmatch(r"(?:\[([0-9A-Fa-f:.]+)\]|([^\s:\[\]]+)):([0-9]{1,5})", value)
+    if found is None or not int(found[3]) <= _LAST_PORT:
+        raise refusal(f"must be an address and a port, such as 127.0.0.1:9464: {shown(value)}")
+    return found[1] or found[2], int(found[3])
+
+
+def is_loopback(host: str) -> bool:
+    """Return whether a host's name or address is this machine itself."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
@@ -190,5 +202,6 @@ Patterns = Annotated[tuple[str, ...], pydantic.BeforeValidator(_patterns)]
 SomePatterns = Annotated[tuple[str, ...], pydantic.BeforeValidator(_some_patterns)]
 Marker = Annotated[str, pydantic.AfterValidator(_marker)]
 Url = Annotated[str, pydantic.AfterValidator(_url)]
+Listen = Annotated[tuple[str, int], pydantic.BeforeValidator(_listen)]
 Proxy = Annotated[str, pydantic.AfterValidator(_proxy)]
 Count = Annotated[int, pydantic.Field(ge=1)]

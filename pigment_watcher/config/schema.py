@@ -77,6 +77,13 @@ class Log(_Section):
     format: Literal["auto", "json", "console"] = "auto"
 
 
+class Web(_Section):
+    """`web`: the status page, and the figures for Prometheus."""
+
+    listen: scalars.Listen = ("127.0.0.1", 9464)
+    token_file: scalars.KeyFile | None = None
+
+
 class Route(_Section):
     """`routes.NAME`: an inbox and where its files go."""
 
@@ -112,7 +119,8 @@ class File(_Section):
     stop_grace: scalars.Duration = 90.0
     keep_history: scalars.SomeTime = 400 * 86400.0
     log: Annotated[Log, _Optional] = Log()
-    web: Any = None
+    alarm_after: scalars.SomeTime = 3600.0
+    web: Web | None = None
     routes: Annotated[dict[str, Annotated[Route, _Optional]], _Optional] = {}
 
 
@@ -182,5 +190,6 @@ def _section(where: Where) -> type[_Section]:
         ("pigment", "request_limit"): RequestLimit,
         ("pigment", "push_limit"): PushLimit,
         ("log",): Log,
+        ("web",): Web,
     }
     return sections.get(where, File)

@@ -100,6 +100,14 @@ def from_file(file: Path) -> Finding:
     return found
 
 
+def token(file: Path) -> Finding:
+    """Return the token that a file holds; what an API key's file must be, it must be, too."""
+    found = from_file(file)
+    if found.missing:
+        return Finding(problem=f"no token in {file}: put one line of printable ASCII there")
+    return found
+
+
 def _judged(file: Path, name: str) -> Finding:
     try:
         # Not to be held up by what is no file: a pipe without a writer reads as empty.

@@ -21,6 +21,15 @@ _REPORTS = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Web:
+    """Where the page is shown; with a token, only to those who know it."""
+
+    host: str
+    port: int
+    token: Secret | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """A configuration without problems; every folder is absolute.
@@ -48,6 +57,8 @@ class Settings:
     keep_history_s: float
     log_level: str
     log_format: str
+    alarm_after_s: float = 3600.0
+    web: Web | None = None
     routes: tuple[model.Route, ...]
     drives: Mapping[Path, mounts.Mount] = field(default_factory=dict, compare=False)
     remarks: tuple[str, ...] = ()
@@ -61,6 +72,7 @@ def build(
     routes: tuple[model.Route, ...],
     drives: Mapping[Path, mounts.Mount],
     remarks: tuple[str, ...],
+    token: Secret | None = None,
 ) -> Settings:
     """Return the settings that a checked file asks for."""
     pigment = said.pigment
@@ -84,6 +96,8 @@ def build(
         keep_history_s=said.keep_history,
         log_level=said.log.level,
         log_format=said.log.format,
+        alarm_after_s=said.alarm_after,
+        web=None if said.web is None else Web(*said.web.listen, token),
         routes=routes,
         drives=drives,
         remarks=remarks,

@@ -18,7 +18,7 @@ from pigment_watcher.journal.database import Database, open_for_reading, open_fo
 from pigment_watcher.journal.disk import why_stuck
 from pigment_watcher.journal.identity import Identity
 from pigment_watcher.journal.imports import Imports
-from pigment_watcher.journal.jobs import Jobs, Kept, Step, Waiting
+from pigment_watcher.journal.jobs import Ends, Jobs, Kept, Step, Waiting
 from pigment_watcher.journal.lanes import Lanes
 from pigment_watcher.journal.lock import ServiceLock, is_held
 
@@ -26,6 +26,7 @@ __all__ = [
     "PROBED",
     "Agenda",
     "Command",
+    "Ends",
     "Journal",
     "Kept",
     "Limits",

@@ -42,6 +42,17 @@ class Waiting:
     oldest: float
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ends:
+    """How many jobs ended with an outcome in one span of time, and how long they took together."""
+
+    span: int
+    outcome: Outcome
+    count: int
+    seconds: float
+    longest_s: float
+
+
 @dataclass(frozen=True, slots=True)
 class Kept:
     """The jobs of a route that ended in a state are kept until their files are removed."""
@@ -308,25 +319,61 @@ class Jobs:
         since: float | None = None,
         until: float | None = None,
         route: str | None = None,
+        outcome: Outcome | None = None,
+        named: str = "",
         before_id: int | None = None,
         most: int = -1,
     ) -> list[Job]:
         """Return jobs by the time they were found, the latest first.
 
-        `before_id` goes on where an earlier page of `most` jobs ended.
+        `named` is a part of the file's name, whatever its case; `before_id` goes on where an
+        earlier page of `most` jobs ended.
         """
         return list(
             self._select(
                 "WHERE (?1 IS NULL OR created_at >= ?1) AND (?2 IS NULL OR created_at < ?2)"
                 " AND (?3 IS NULL OR route = ?3) AND (?4 IS NULL OR id < ?4)"
-                " ORDER BY id DESC LIMIT ?5",
+                " AND (?5 IS NULL OR outcome = ?5)"
+                " AND (?6 = '' OR instr(lower(CAST(name AS TEXT)), lower(?6)) > 0)"
+                " ORDER BY id DESC LIMIT ?7",
                 since,
                 until,
                 route,
                 before_id,
+                outcome and outcome.value,
+                named,
                 most,
             )
         )
+
+    def in_progress(self, most: int) -> list[Job]:
+        """Return jobs of which something was sent and that have not ended, the oldest first."""
+        return list(
+            self._select(f"WHERE finished_at IS NULL AND state <> 'QUEUED' {_BY_ID} LIMIT ?", most)
+        )
+
+    def ends(self, since: float, span_s: float) -> list[Ends]:
+        """Return how many jobs ended in each of the spans of time since, by outcome."""
+        with self._database.reading() as connection:
+            found = connection.execute(
+                "SELECT CAST((finished_at - ?1) / ?2 AS INTEGER) AS span, outcome,"
+                " count(*) AS count, sum(finished_at - created_at) AS seconds,"
+                " max(finished_at - created_at) AS longest FROM jobs"
+                " WHERE finished_at >= ?1 AND outcome IS NOT NULL"
+                " GROUP BY span, outcome ORDER BY span",
+                (since, span_s),
+            ).fetchall()
+            with sound("a job's outcome"):
+                return [
+                    Ends(
+                        span=row["span"],
+                        outcome=Outcome(row["outcome"]),
+                        count=row["count"],
+                        seconds=row["seconds"],
+                        longest_s=row["longest"],
+                    )
+                    for row in found
+                ]
 
     def last_ended(self, route: str) -> Job | None:
         """Return the job of a route that ended last."""

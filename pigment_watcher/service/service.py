@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pigment_watcher import __version__, errors
 from pigment_watcher.clock import Clock
@@ -32,6 +33,9 @@ from pigment_watcher.service.status import sentence
 from pigment_watcher.service.threads import Supervised
 from pigment_watcher.worker import Desk, Office, Worker
 
+if TYPE_CHECKING:  # it brings what draws pages
+    from pigment_watcher.service.page import StatusPage
+
 #: Seconds between two rounds of the main thread, and of its slower duties.
 TICK_S = 1.0
 DRIVES_CHECK_S = 5.0
@@ -56,16 +60,18 @@ class Service:
         listeners: Sequence[Listener] = (),
         environ: Mapping[str, str] = os.environ,
         run_once: bool = False,
+        page: "StatusPage | None" = None,
     ) -> None:
         self._settings = settings
         self._load = load
         self._run_once = run_once
+        self._page = page
         self._signals = Signals()
         self._systemd = Systemd(environ)
         self._clock = Clock()
         self._heartbeats = Heartbeats(self._clock.monotonic)
         self._lock = ServiceLock(settings.state_directory)
-        self._listener = Chorus(listeners)
+        self._listener = Chorus([*listeners, *([] if page is None else [page.ear])])
         self._give_up = threading.Event()
         self._threads: list[Supervised] = []
         self._next: dict[str, float] = {}
@@ -130,6 +136,8 @@ class Service:
         )
         self._housekeeper = Housekeeper(recorder, clock, self._heartbeats, self._drives, desk)
         self._reloading = Reloading(recorder, clock, desk)
+        if self._page is not None:
+            self._page.open(lambda: self._settings, self._heartbeats.broken)
         self._office = Office(
             desk=desk,
             recorder=recorder,
@@ -163,6 +171,8 @@ class Service:
             self._spawn(name, Worker(self._office, name).run)
         self._housekeeper.set_routes(settings.routes)
         self._spawn(HOUSEKEEPER, self._housekeeper.run)
+        if self._page is not None:
+            self._spawn("web", self._page.run)
 
     def _attend(self) -> None:
         """Wait for signals and keep an eye on everything, until it is time to stop."""
@@ -188,6 +198,8 @@ class Service:
 
     def _stop_threads(self) -> None:
         self._recorder.announce("service.stopping")
+        if self._page is not None:
+            self._page.close()  # it would show a service that does nothing more
         self._housekeeper.stop()  # nothing old is removed any more
         self._intakes.stop()  # no more hints, no more claims
         self._desk.stop()  # no more steps; those under way go on
@@ -272,7 +284,7 @@ class Service:
             self._systemd.ready(self._said)
 
     def _take_over(self, settings: Settings) -> None:
-        fixed = ("state_directory", "workers", "log_level", "log_format")
+        fixed = ("state_directory", "workers", "log_level", "log_format", "web")
         changed = [
             name for name in fixed if getattr(settings, name) != getattr(self._settings, name)
         ]

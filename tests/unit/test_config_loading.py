@@ -9,6 +9,7 @@ from config_fixtures import UUID, load, minimal, problems, route
 
 from pigment_watcher import config, errors
 from pigment_watcher.config import schema
+from pigment_watcher.config.secrets import Secret
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -138,14 +139,53 @@ def test_rows_left_out_count_as_a_failure_only_where_a_report_tells_of_them(
     assert [line[: len(where)] for line in said] == [where] * count
 
 
-def test_what_the_service_can_not_do_yet_is_refused(tmp_path: Path) -> None:
-    (problem,) = problems(tmp_path, f"web: {{listen: x}}\n{minimal()}")
-    assert problem.startswith("config.yaml:1: ")
-    assert ": not yet supported by this version" in problem
+def test_without_a_word_of_it_there_is_no_page(tmp_path: Path) -> None:
+    for text in ("", "web:\n"):
+        assert load(tmp_path, text + minimal()).web is None
 
 
-def test_the_default_of_what_is_not_yet_there_is_no_problem(tmp_path: Path) -> None:
-    assert problems(tmp_path, "web:\n" + minimal("marker: null", "require_mount: false")) == []
+@pytest.mark.parametrize(
+    ("said", "host", "port"),
+    [
+        ("web: {}", "127.0.0.1", 9464),
+        ("web: {listen: '127.0.0.1:80'}", "127.0.0.1", 80),
+        ("web: {listen: 'localhost:9464'}", "localhost", 9464),
+        ("web: {listen: '[::1]:9464'}", "::1", 9464),
+    ],
+)
+def test_a_page_is_shown_on_this_machine(said: str, host: str, port: int, tmp_path: Path) -> None:
+    web = load(tmp_path, f"{said}\n{minimal()}").web
+    assert web is not None
+    assert (web.host, web.port, web.token) == (host, port, None)
+
+
+@pytest.mark.parametrize("said", ["x", "':80'", "'127.0.0.1'", "'a:99999'", "9464", "'::1:80'"])
+def test_what_is_no_address_is_refused(said: str, tmp_path: Path) -> None:
+    (problem,) = problems(tmp_path, f"web: {{listen: {said}}}\n{minimal()}")
+    assert problem.startswith("config.yaml:1: web.listen: must be a")
+
+
+def test_beyond_this_machine_a_page_needs_a_token(tmp_path: Path) -> None:
+    text = f"web: {{listen: '0.0.0.0:9464', token_file: token}}\n{minimal()}"
+    (problem,) = problems(tmp_path, text.replace(", token_file: token", ""))
+    assert problem.startswith("config.yaml:1: web.token_file: missing: beyond this machine (0.0.0")
+    (problem,) = problems(tmp_path, text)
+    assert "web.token_file: no token in token" in problem
+    assert load(tmp_path, text, need_keys=False).web is not None
+    (tmp_path / "token").write_text("A-token")
+    (tmp_path / "token").chmod(0o644)
+    (problem,) = problems(tmp_path, text)
+    assert "everybody on this machine may read or change token" in problem
+    (tmp_path / "token").chmod(0o600)
+    web = load(tmp_path, text).web
+    assert web is not None
+    assert web.token == Secret("A-token")
+    assert "A-token" not in repr(web)
+
+
+def test_how_long_a_file_may_wait_is_said_as_a_time(tmp_path: Path) -> None:
+    assert load(tmp_path, minimal()).alarm_after_s == 3600.0
+    assert load(tmp_path, f"alarm_after: 90s\n{minimal()}").alarm_after_s == 90.0
 
 
 # ---------------------------------------------------------------- the text

@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from pigment_watcher.cli import show
+from pigment_watcher.views import show
 
 NO_UTF8 = b"caf\xe9.csv".decode("utf-8", "surrogateescape")
 

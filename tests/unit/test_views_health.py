@@ -4,17 +4,18 @@ import pytest
 from acceptance_fixtures import configuration_id
 from cli_fixtures import a_route
 
-from pigment_watcher.cli import health
-from pigment_watcher.cli.health import Facts
 from pigment_watcher.journal import Waiting
 from pigment_watcher.model import Condition, ConditionKind, Outcome, State
+from pigment_watcher.views import health
+from pigment_watcher.views.health import Facts
 
 NOW = 1_790_000_000.0
+LATE_AFTER_S = 1800.0
 ROUTES = (a_route("sales"), a_route("costs"))
 
 
 def judged(**facts: Any) -> health.Health:
-    return health.judge(Facts(now=NOW, **facts), ROUTES)
+    return health.judge(Facts(now=NOW, late_after_s=LATE_AFTER_S, **facts), ROUTES)
 
 
 def waiting(state: State, count: int, *, for_s: float, route: str = "sales") -> Waiting:
@@ -47,8 +48,8 @@ def test_what_waits_is_counted_apart_from_what_is_in_progress() -> None:
 
 
 def test_a_file_that_waits_for_an_hour_makes_its_route_late() -> None:
-    on_time = judged(waiting=[waiting(State.QUEUED, 1, for_s=health.LATE_AFTER_S)])
-    late = judged(waiting=[waiting(State.QUEUED, 1, for_s=health.LATE_AFTER_S + 1)])
+    on_time = judged(waiting=[waiting(State.QUEUED, 1, for_s=LATE_AFTER_S)])
+    late = judged(waiting=[waiting(State.QUEUED, 1, for_s=LATE_AFTER_S + 1)])
 
     assert (on_time.routes[0].state, on_time.is_well) == ("ok", True)
     assert (late.routes[0].state, late.is_well) == ("late", False)
@@ -56,7 +57,7 @@ def test_a_file_that_waits_for_an_hour_makes_its_route_late() -> None:
 
 def test_a_paused_route_is_never_late() -> None:
     found = judged(
-        waiting=[waiting(State.QUEUED, 1, for_s=health.LATE_AFTER_S * 2)],
+        waiting=[waiting(State.QUEUED, 1, for_s=LATE_AFTER_S * 2)],
         conditions=[trouble(ConditionKind.ROUTE_PAUSED, "sales")],
     )
 

@@ -1,10 +1,11 @@
 """A job as an object of JSON; the names of its fields are relied on from outside."""
 
+from collections.abc import Sequence
 from typing import Any
 
-from pigment_watcher.cli import show
 from pigment_watcher.journal import Step
 from pigment_watcher.model import Job
+from pigment_watcher.views import show
 
 
 def of_job(job: Job) -> dict[str, Any]:
@@ -55,3 +56,8 @@ def of_step(step: Step) -> dict[str, Any]:
         "to": step.to_state.value,
         "detail": step.detail,
     }
+
+
+def of_story(job: Job, story: Sequence[Step]) -> dict[str, Any]:
+    """Return a job, with each step that it made."""
+    return {**of_job(job), "story": [of_step(step) for step in story]}

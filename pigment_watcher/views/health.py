@@ -6,9 +6,8 @@ from dataclasses import dataclass, field
 from pigment_watcher.journal import Journal, Waiting
 from pigment_watcher.model import Condition, ConditionKind, Job, Outcome, Route, State
 from pigment_watcher.policy import lanes
+from pigment_watcher.views import show
 
-#: A route whose oldest waiting file is older than so many seconds is late.
-LATE_AFTER_S = 3600.0
 #: What has ended is counted over so many seconds.
 RECENT_S = 86400.0
 
@@ -42,9 +41,13 @@ _UNHEALTHY = frozenset(_GRAVEST_FIRST[:5])
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """What the journal tells at a moment; all empty where there is none yet."""
+    """What the journal tells at a moment; all empty where there is none yet.
+
+    A route is late whose oldest waiting file is older than `late_after_s`.
+    """
 
     now: float
+    late_after_s: float
     running: bool = False
     instance: str | None = None
     waiting: Sequence[Waiting] = ()
@@ -96,6 +99,22 @@ class Health:
         return not words & _UNHEALTHY
 
     @property
+    def alarms(self) -> tuple[str, ...]:
+        """Why not all is well, a sentence for each trouble."""
+        grave = [trouble for trouble in self.troubles if trouble.word in _UNHEALTHY]
+        late = [route for route in self.routes if route.state == LATE]
+        stuck = self.facts.journal_stuck
+        return (
+            *([f"stuck: the journal: {stuck}"] if stuck else []),
+            *(sentence(trouble, self.facts.now) for trouble in grave),
+            *(
+                f"late: {route.name}: the oldest file waits for"
+                f" {show.age(route.oldest_waiting_s or 0.0)}"
+                for route in late
+            ),
+        )
+
+    @property
     def ended(self) -> Mapping[Outcome, int]:
         """How many files ended lately, by outcome."""
         return _by_outcome(self.facts.ended)
@@ -107,6 +126,7 @@ def gather(
     *,
     now: float,
     host: str,
+    late_after_s: float,
     limit_s: float,
     running: bool,
     journal_stuck: str | None,
@@ -117,6 +137,7 @@ def gather(
     last = {name: journal.jobs.last_ended(name) for name in names}
     return Facts(
         now=now,
+        late_after_s=late_after_s,
         running=running,
         instance=journal.identity.instance,
         waiting=waiting,
@@ -152,7 +173,7 @@ def _route(
     queued = [group for group in groups if group.state is State.QUEUED]
     oldest_s = max((facts.now - group.oldest for group in queued), default=None)
     words = {trouble.word for trouble in troubles if name in trouble.routes}
-    if oldest_s is not None and oldest_s > LATE_AFTER_S and PAUSED not in words:
+    if oldest_s is not None and oldest_s > facts.late_after_s and PAUSED not in words:
         words.add(LATE)
     return RouteHealth(
         name=name,
@@ -172,3 +193,19 @@ def _by_outcome(ended: Mapping[tuple[str, Outcome], int]) -> dict[Outcome, int]:
         for outcome in Outcome
     }
     return {outcome: count for outcome, count in counts.items() if count}
+
+
+def sentence(trouble: Trouble, now: float) -> str:
+    """Return a trouble in words."""
+    condition = trouble.condition
+    about = ", ".join(trouble.routes) or show.printable(condition.subject)
+    if condition.kind is ConditionKind.FILE_UNCLAIMED:  # its detail is about any such file
+        about += f": {show.printable(condition.subject)}"
+    since = f"since {show.moment(condition.since)}"
+    again = ""
+    if condition.due_at is not None:
+        again = f"; tried again in {show.age(condition.due_at - now)}"
+    return (
+        f"{trouble.word}: {about}: {show.printable(condition.detail or condition.kind.value)}"
+        f" ({since}{again})"
+    )

@@ -1,0 +1,1 @@
+"""What the journal tells, for those who look: people, programs and pages alike."""

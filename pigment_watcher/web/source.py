@@ -1,0 +1,44 @@
+"""What the page is told, and by whom: it knows no journal."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from pigment_watcher.model import Outcome
+
+Record = Mapping[str, Any]
+
+
+class Reader(Protocol):
+    """Tells what the journal knows, as objects of JSON. Raises JournalError."""
+
+    def overview(self) -> Record:
+        """Return how everything is, and what is in progress."""
+
+    def files(
+        self,
+        *,
+        named: str,
+        route: str | None,
+        outcome: Outcome | None,
+        before: int | None,
+        most: int,
+    ) -> Sequence[Record]:
+        """Return files, the latest first; `before` is the last job of the page before."""
+
+    def stories(self, job_id: int) -> Sequence[Record]:
+        """Return a file and its retries, each with what happened to it; empty if there is none."""
+
+    def ends(self, span: str) -> Sequence[Record]:
+        """Return how many files ended in each part of the last day or month."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """What the page asks; `silent` tells which threads are overdue, `metrics` draws up figures."""
+
+    reader: Reader
+    silent: Callable[[], Sequence[str]]
+    metrics: Callable[[Record], bytes]
+    metrics_type: str
+    version: str
