@@ -1,0 +1,59 @@
+"""The page and the figures of a running service."""
+
+import shutil
+import socket
+import subprocess
+from pathlib import Path
+
+import pytest
+import requests
+from acceptance_fixtures import ROWS, ServiceProcess, write_config
+
+from pigment_watcher.simulator import Simulator
+
+DOCS = Path(__file__).parents[2] / "docs"
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        return int(listening.getsockname()[1])
+
+
+def test_a_service_with_a_page_shows_what_it_does(tmp_path: Path, pigment: Simulator) -> None:
+    port = free_port()
+    config = write_config(tmp_path, pigment, top={"web": {"listen": f"127.0.0.1:{port}"}})
+    with ServiceProcess(config) as service:
+        service.ready()
+        (tmp_path / "sales" / "september.csv").write_text(ROWS)
+        service.wait_for("job.finished")
+        url = f"http://127.0.0.1:{port}"
+        assert "september.csv" in requests.get(url, timeout=30.0).text
+        assert requests.get(f"{url}/healthz", timeout=30.0).json()["alarms"] == []
+        figures = requests.get(f"{url}/metrics", timeout=30.0)
+        assert 'files_total{outcome="imported",route="sales"} 1.0' in figures.text
+        assert service.stop() == 0
+    promtool = shutil.which("promtool")
+    if promtool is None:
+        pytest.skip("promtool is not installed")
+    checked = subprocess.run(
+        [promtool, "check", "metrics"], input=figures.content, capture_output=True, check=False
+    )
+    assert (checked.returncode, checked.stdout, checked.stderr) == (0, b"", b"")
+
+
+def test_a_port_that_is_taken_ends_the_start_in_words(tmp_path: Path, pigment: Simulator) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        port = listening.getsockname()[1]
+        config = write_config(tmp_path, pigment, top={"web": {"listen": f"127.0.0.1:{port}"}})
+        with ServiceProcess(config) as service:
+            assert service.wait() == 1
+            said = " ".join(str(line) for line in service.lines)
+    assert f"the page can't be shown on 127.0.0.1:{port} (web.listen)" in said
+    assert "Traceback" not in said
+
+
+def test_the_rules_to_alarm_by_are_right() -> None:
+    promtool = shutil.which("promtool")
+    if promtool is None:
+        pytest.skip("promtool is not installed")
+    subprocess.run([promtool, "check", "rules", DOCS / "alerts.yml"], check=True)
