@@ -23,7 +23,7 @@ TORTURE ?= all
 #: What `make bench` is told, such as: --only requests, --quick.
 BENCH ?=
 
-.PHONY: help demo test torture bench check format lock clean install uninstall wheels deb bundle
+.PHONY: help demo test torture bench screenshots check format lock clean install uninstall wheels deb bundle
 
 help:  ## this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile
@@ -44,6 +44,9 @@ torture: $(VENV)/dev.stamp  ## break the service in every way: an hour; TORTURE=
 
 bench: $(VENV)/run.stamp  ## measure everything beside what one would write instead: half an hour
 	$(BIN)/python -m bench $(BENCH)
+
+screenshots: $(VENV)/dev.stamp  ## take the pictures of the status page anew; needs chromium
+	$(BIN)/python scripts/screenshots.py
 
 install: wheels  ## (as root) install the service; PREFIX, DESTDIR and PYTHON are honoured
 	packaging/install.sh install
