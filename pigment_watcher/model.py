@@ -176,6 +176,19 @@ class Rules:
         return self.load_mode in (LoadMode.UPDATE, LoadMode.REPLACE)
 
 
+@dataclass(frozen=True, slots=True)
+class ExpectBy:
+    """By when a file should be imported: a time of day on some days (0 is Monday).
+
+    `zone` is a time zone's name, None for the server's own.
+    """
+
+    hour: int
+    minute: int
+    days: frozenset[int] = frozenset(range(7))
+    zone: str | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Route:
     """A watched folder and the import configuration that its files go to.
@@ -197,6 +210,7 @@ class Route:
     marker: str | None = None
     keep_done_s: float | None = None
     keep_failed_s: float | None = None
+    expect_by: ExpectBy | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -422,6 +436,8 @@ class ConditionKind(enum.Enum):
     FILE_UNCLAIMED = "file_unclaimed"
     #: Another instance left files in processing/.
     ORPHANS = "orphans"
+    #: No file of a route was imported by the time by which one should be.
+    NOTHING_ARRIVED = "nothing_arrived"
     #: A finished file can't be moved to where it belongs.
     ARCHIVE_STUCK = "archive_stuck"
 

@@ -19,7 +19,7 @@ _TITLES = ("ROUTE", "STATE", "WAITING", "IN PROGRESS", "OLDEST", "LAST FILE")
 
 @click.command(
     help="Tells what waits, what is in progress and what is wrong, whether the service runs or"
-    " not.\n\nExits 1 when something is blocked, lost, stuck, held, or late: a"
+    " not.\n\nExits 1 when something is blocked, lost, stuck, held, missing (expect_by) or late: a"
     " file has waited for longer than `alarm_after`.",
     epilog=show.examples("pigment-watcher status", "pigment-watcher status --json | jq .healthy"),
 )

@@ -50,6 +50,10 @@ def _route(name: str, route: schema.Route, report: Report) -> None:
         if not route.recursive and any("/" in glob for glob in globs):
             text = "without 'recursive' there are names, and no paths: '/' can't be in a pattern"
             report.problem((*where, key), text)
+    if route.expect_by is not None and route.expect_by.time is None:
+        report.problem(
+            (*where, "expect_by", "time"), "missing: the time of day, in quotes, such as '06:00'"
+        )
     if route.load_mode is None:
         report.remark(
             (*where, "load_mode"),

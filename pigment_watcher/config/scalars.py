@@ -5,6 +5,7 @@ import os
 import re
 import unicodedata
 import urllib.parse
+import zoneinfo
 from typing import Annotated
 
 import pydantic
@@ -65,6 +66,39 @@ def _auto_or_duration(value: object) -> float | None:
 
 def _auto_or_some_time(value: object) -> float | None:
     return None if value == "auto" else _more_than_nothing(_duration_s(value))
+
+
+# ---------------------------------------------------------------- days and hours
+
+_DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+
+
+def _time_of_day(value: object) -> tuple[int, int]:
+    text = value if isinstance(value, str) else ""
+    match = re.fullmatch(r"([01]?[0-9]|2[0-3]):([0-5][0-9])", text)
+    if match is None:
+        raise refusal(f"must be a time of day in quotes, such as '06:00': {shown(value)}")
+    return int(match[1]), int(match[2])
+
+
+def _days(value: object) -> frozenset[int]:
+    if not isinstance(value, str):
+        raise refusal(f"must be days such as mon-fri or 'mon, wed': {shown(value)}")
+    found: set[int] = set()
+    for part in value.lower().split(","):
+        first, _, last = (name.strip() for name in part.partition("-"))
+        if first not in _DAYS or (last or first) not in _DAYS:
+            raise refusal(f"must be days such as mon-fri or 'mon, wed': {shown(value)}")
+        begin, end = _DAYS.index(first), _DAYS.index(last or first)
+        found.update(day % 7 for day in range(begin, end + 1 + 7 * (end < begin)))
+    return frozenset(found)
+
+
+def _zone(value: object) -> str:
+    try:
+        return zoneinfo.ZoneInfo(str(value)).key
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
+        raise refusal(f"no time zone such as Europe/Berlin: {shown(value)}") from None
 
 
 # ---------------------------------------------------------------- texts
@@ -195,6 +229,9 @@ SomeTime = Annotated[Duration, pydantic.AfterValidator(_more_than_nothing)]
 AutoDuration = Annotated[float | None, pydantic.BeforeValidator(_auto_or_duration)]
 AutoSomeTime = Annotated[float | None, pydantic.BeforeValidator(_auto_or_some_time)]
 AutoFlag = Annotated[bool | None, pydantic.BeforeValidator(_auto_or_flag)]
+TimeOfDay = Annotated[tuple[int, int], pydantic.BeforeValidator(_time_of_day)]
+Days = Annotated[frozenset[int], pydantic.BeforeValidator(_days)]
+Zone = Annotated[str, pydantic.BeforeValidator(_zone)]
 FilePath = Annotated[str, pydantic.AfterValidator(_path)]
 KeyFile = Annotated[str, pydantic.AfterValidator(_key_file)]
 Uuid = Annotated[str, pydantic.BeforeValidator(_uuid)]

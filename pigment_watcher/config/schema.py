@@ -84,6 +84,14 @@ class Web(_Section):
     token_file: scalars.KeyFile | None = None
 
 
+class ExpectBy(_Section):
+    """`routes.NAME.expect_by`."""
+
+    time: scalars.TimeOfDay | None = None
+    days: scalars.Days = frozenset(range(7))
+    timezone: scalars.Zone | None = None
+
+
 class Route(_Section):
     """`routes.NAME`: an inbox and where its files go."""
 
@@ -108,6 +116,7 @@ class Route(_Section):
     done: scalars.FilePath = "done"
     failed: scalars.FilePath = "failed"
     api_key_file: scalars.KeyFile | None = None
+    expect_by: ExpectBy | None = None
 
 
 class File(_Section):
@@ -184,7 +193,7 @@ def _unknown(where: Where) -> str:
 
 def _section(where: Where) -> type[_Section]:
     if where[:1] == ("routes",):
-        return Route
+        return ExpectBy if where[2:] == ("expect_by",) else Route
     sections: Mapping[Where, type[_Section]] = {
         ("pigment",): Pigment,
         ("pigment", "request_limit"): RequestLimit,

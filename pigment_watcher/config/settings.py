@@ -133,7 +133,14 @@ def route(file: Path, name: str, said: schema.Route) -> model.Route:
         marker=said.marker,
         keep_done_s=said.keep_done,
         keep_failed_s=said.keep_failed,
+        expect_by=_expect_by(said.expect_by),
     )
+
+
+def _expect_by(said: schema.ExpectBy | None) -> model.ExpectBy | None:
+    if said is None or said.time is None:
+        return None
+    return model.ExpectBy(*said.time, days=said.days, zone=said.timezone)
 
 
 def absolute(file: Path, path: str) -> Path:

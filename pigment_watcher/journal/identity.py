@@ -53,6 +53,14 @@ class Identity:
         """The number of the last job that is an earlier instance's; 0 if there is none."""
         return self._count("inherited")
 
+    def expected_since(self, route: str, now: float) -> float:
+        """Return since when files of a route are expected at some time: now, the first time."""
+        key = f"expected since: {route}"
+        with self._database.writing():
+            if self._get(key) is None:
+                self._set(key, repr(now))
+            return float(self._get(key) or now)
+
     def forget(self) -> None:
         """Be nobody, so that the next start begins a new instance."""
         with self._database.writing():

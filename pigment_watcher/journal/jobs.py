@@ -385,6 +385,16 @@ class Jobs:
             None,
         )
 
+    def last_imported(self, route: str) -> float | None:
+        """Return when a file of a route was imported last, as far as the journal remembers."""
+        with self._database.reading() as connection:
+            # By the index that the removal of old files goes by: imported ones are in DONE.
+            row = connection.execute(
+                "SELECT max(finished_at) FROM jobs WHERE route = ? AND state = 'DONE'", (route,)
+            ).fetchone()
+        found: float | None = row[0]
+        return found
+
     def of_file(self, name: str) -> list[Job]:
         """Return the jobs of a file by its name, its source or its last place, latest first."""
         path = os.fsencode(Path(name).absolute())

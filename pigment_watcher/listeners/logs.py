@@ -59,6 +59,7 @@ _CONDITIONS: Mapping[ConditionKind, _Words] = {
     ConditionKind.FILE_UNREADABLE: _Words(logging.WARNING, "file.unreadable", "file.readable"),
     ConditionKind.FILE_UNCLAIMED: _Words(logging.WARNING, "file.unclaimed"),
     ConditionKind.ORPHANS: _Words(logging.WARNING, "processing.orphans", "processing.clear"),
+    ConditionKind.NOTHING_ARRIVED: _Words(logging.ERROR, "route.nothing_arrived", "route.arrived"),
     ConditionKind.ARCHIVE_STUCK: _Words(logging.ERROR, "job.archive_stuck", "job.archive_freed"),
 }
 

@@ -76,7 +76,7 @@ def _is_about(condition: Condition, route: Route) -> bool:
         return subject == route.rules.key
     if kind in _OF_LANE:
         return subject == route.configuration_id
-    if kind is ConditionKind.ROUTE_PAUSED:
+    if kind in (ConditionKind.ROUTE_PAUSED, ConditionKind.NOTHING_ARRIVED):
         return subject == route.name
     if kind in _OF_FOLDER:
         folders = (route.rules.directory, route.rules.done, route.rules.failed)

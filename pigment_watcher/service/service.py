@@ -20,7 +20,7 @@ from pigment_watcher.listeners import Chorus
 from pigment_watcher.listeners.systemd import Systemd
 from pigment_watcher.model import ConditionKind, DetailedReport, Listener
 from pigment_watcher.recorder import Recorder
-from pigment_watcher.service import once
+from pigment_watcher.service import expecting, once
 from pigment_watcher.service.destination import connect, destination
 from pigment_watcher.service.housekeeping import NAME as HOUSEKEEPER
 from pigment_watcher.service.housekeeping import Housekeeper, kept
@@ -39,6 +39,7 @@ if TYPE_CHECKING:  # it brings what draws pages
 #: Seconds between two rounds of the main thread, and of its slower duties.
 TICK_S = 1.0
 DRIVES_CHECK_S = 5.0
+EXPECTATIONS_S = 30.0
 HOUSEKEEPING_S = 3600.0
 #: Seconds that threads get to end once their calls are cut.
 AFTER_CUT_S = 10.0
@@ -226,6 +227,8 @@ class Service:
                 self._desk.wake()  # it may have freed a lane, or ended a file
             if self._is_returning:
                 self._is_returning = not self._reloading.return_changed(self._settings.routes)
+            if self._is_due("expectations", EXPECTATIONS_S):
+                expecting.look(self._recorder, self._settings.routes)
             if self._is_due("drives", DRIVES_CHECK_S):
                 self._look_after_drives()
             if self._is_due("housekeeping", HOUSEKEEPING_S):

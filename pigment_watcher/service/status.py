@@ -19,6 +19,7 @@ _WORDS = {
     ConditionKind.FOLDER_LOST: "folder lost",
     ConditionKind.CLAIM_STUCK: "files can't be claimed",
     ConditionKind.ARCHIVE_STUCK: "files can't be moved",
+    ConditionKind.NOTHING_ARRIVED: "nothing arrived in time",
 }
 
 

@@ -14,6 +14,7 @@ RECENT_S = 86400.0
 FINE = "ok"
 LATE = "late"
 PAUSED = "paused"
+MISSING = "missing"
 
 #: What a trouble does to its routes, the gravest first.
 _WORDS: Mapping[ConditionKind, str] = {
@@ -25,6 +26,7 @@ _WORDS: Mapping[ConditionKind, str] = {
     ConditionKind.CLAIM_STUCK: "stuck",
     ConditionKind.ARCHIVE_STUCK: "stuck",
     ConditionKind.LANE_HELD: "held",
+    ConditionKind.NOTHING_ARRIVED: MISSING,
     ConditionKind.ROUTE_PAUSED: PAUSED,
     ConditionKind.HOST_UNAVAILABLE: "retrying",
     ConditionKind.HOST_BUSY: "waiting",
@@ -35,8 +37,8 @@ _WORDS: Mapping[ConditionKind, str] = {
     ConditionKind.FILE_UNREADABLE: "remark",
     ConditionKind.FILE_UNCLAIMED: "remark",
 }
-_GRAVEST_FIRST = ("lost", "blocked", "stuck", "held", LATE, PAUSED, "retrying", "waiting")
-_UNHEALTHY = frozenset(_GRAVEST_FIRST[:5])
+_GRAVEST_FIRST = ("lost", "blocked", "stuck", "held", LATE, MISSING, PAUSED, "retrying", "waiting")
+_UNHEALTHY = frozenset(_GRAVEST_FIRST[:6])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,7 +94,7 @@ class Health:
 
     @property
     def is_well(self) -> bool:
-        """Whether nothing is blocked, lost, stuck, held or late."""
+        """Whether nothing is blocked, lost, stuck, held, late or missing."""
         if self.facts.journal_stuck is not None:
             return False
         words = {trouble.word for trouble in self.troubles} | {route.state for route in self.routes}

@@ -10,6 +10,7 @@ from config_fixtures import UUID, load, minimal, problems, route
 from pigment_watcher import config, errors
 from pigment_watcher.config import schema
 from pigment_watcher.config.secrets import Secret
+from pigment_watcher.model import ExpectBy
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -336,3 +337,40 @@ def test_every_key_is_explained(file: str) -> None:
     sections = (schema.File, schema.Pigment, schema.RequestLimit, schema.Log, schema.Route)
     keys = [key for section in sections for key in section.model_fields]
     assert [key for key in keys if not re.search(rf"\b{key}\b", text)] == []
+
+
+@pytest.mark.parametrize(
+    ("said", "wanted"),
+    [
+        ("{time: '06:00'}", ExpectBy(6, 0)),
+        ("{time: 6:05, days: mon-fri}", ExpectBy(6, 5, frozenset(range(5)))),
+        ("{time: '23:59', days: 'fri-mon, WED'}", ExpectBy(23, 59, frozenset({4, 5, 6, 0, 2}))),
+        ("{time: '00:00', timezone: Europe/Berlin}", ExpectBy(0, 0, zone="Europe/Berlin")),
+        ("null", None),
+    ],
+)
+def test_by_when_a_file_is_expected_is_said_in_a_line(
+    said: str, wanted: ExpectBy | None, tmp_path: Path
+) -> None:
+    (found,) = load(tmp_path, minimal(f"expect_by: {said}")).routes
+    assert found.expect_by == wanted
+
+
+@pytest.mark.parametrize(
+    ("said", "key", "words"),
+    [
+        ("{}", "time", "missing: the time of day"),
+        ("{time: '24:00'}", "time", "must be a time of day"),
+        ("{time: [6]}", "time", "must be a time of day"),
+        ("{time: '06:00', days: weekdays}", "days", "must be days such as"),
+        ("{time: '06:00', days: [mon]}", "days", "must be days such as"),
+        ("{time: '06:00', timezone: Europe/Paradise}", "timezone", "no time zone such as"),
+        ("{time: '06:00', timezone: 1}", "timezone", "no time zone such as"),
+        ("{tiem: '06:00'}", "tiem", "did you mean 'time'"),
+    ],
+)
+def test_what_is_no_time_to_expect_a_file_by_is_refused(
+    said: str, key: str, words: str, tmp_path: Path
+) -> None:
+    found = problems(tmp_path, minimal(f"expect_by: {said}"))
+    assert any(f"routes.sales.expect_by.{key}: " in line and words in line for line in found)
