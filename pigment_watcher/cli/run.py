@@ -1,14 +1,17 @@
 """`run`: the service, in the foreground."""
 
 import sys
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
 import click
 
 from pigment_watcher.cli import access
+from pigment_watcher.config import Settings
 from pigment_watcher.listeners import logs
 from pigment_watcher.service import Service
+from pigment_watcher.service.companions import Companion
 from pigment_watcher.views import show
 
 
@@ -32,11 +35,26 @@ def run(file: Path, *, once: bool) -> None:
     load = partial(access.load, file, need_keys=True, probe_folders=True)
     settings = load()
     logs.configure(level=settings.log_level, format=settings.log_format)
-    page = None
-    if settings.web is not None and not once:
-        # What draws pages costs time and memory: it is there only where one is shown.
+    service = Service(
+        settings,
+        load=load,
+        listeners=[logs.LogListener()],
+        run_once=once,
+        companions=() if once else list(_companions(settings)),
+    )
+    sys.exit(service.run())
+
+
+def _companions(settings: Settings) -> Iterator[Companion]:
+    """Make what is to run beside the work.
+
+    What draws pages and sends mail costs time and memory: it is imported only where it is needed.
+    """
+    if settings.web is not None:
         from pigment_watcher.service.page import StatusPage  # noqa: PLC0415
 
-        page = StatusPage(settings, settings.web)
-    service = Service(settings, load=load, listeners=[logs.LogListener()], run_once=once, page=page)
-    sys.exit(service.run())
+        yield StatusPage(settings, settings.web)
+    if settings.notify is not None:
+        from pigment_watcher.service.notifying import Notifier  # noqa: PLC0415
+
+        yield Notifier(settings.notify)

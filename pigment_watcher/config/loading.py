@@ -2,7 +2,7 @@
 
 import dataclasses
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
 
@@ -10,7 +10,7 @@ from pigment_watcher import errors, mounts
 from pigment_watcher.config import checks, folders, schema, secrets, settings, yaml_lines
 from pigment_watcher.config.report import Report
 from pigment_watcher.config.secrets import Secret
-from pigment_watcher.config.settings import Settings
+from pigment_watcher.config.settings import Audience, Settings
 from pigment_watcher.config.yaml_lines import Where
 from pigment_watcher.running import Run, directly
 
@@ -47,6 +47,7 @@ def load(
     keys = _keys(file, said, report, environ=environ, need_keys=need_keys)
     state_directory = settings.absolute(file, said.state_directory)
     token = _token(file, said, report, is_needed=need_keys)
+    audiences = _audiences(file, said, report, environ=environ, are_needed=need_keys)
     checks.said(said, report)
     checks.configurations(routes, report)
     # A route that names no folder would seem to watch that of the file.
@@ -71,6 +72,7 @@ def load(
         drives=drives,
         remarks=report.remarks,
         token=token,
+        audiences=audiences,
     )
 
 
@@ -157,3 +159,40 @@ def _token(file: Path, said: schema.File, report: Report, *, is_needed: bool) ->
     if found.problem and is_needed:
         report.problem(("web", "token_file"), found.problem)
     return found.key
+
+
+# ---------------------------------------------------------------- notices
+
+
+def _audiences(
+    file: Path,
+    said: schema.File,
+    report: Report,
+    *,
+    environ: Mapping[str, str] | None,
+    are_needed: bool,
+) -> tuple[Audience, ...]:
+    """Return who is told of what; what is wrong with their addresses, only who tells must know."""
+    environ = os.environ if environ is None else environ
+    audiences: list[Audience] = []
+    for where, route, wanted in _told(said):
+        named = settings.absolute(file, wanted.urls_file) if wanted.urls_file else None
+        # The credential is for all: a route's own audience is that of its own file.
+        found = secrets.urls({} if route else environ, named)
+        if found.found:
+            audiences.append(Audience(route, found.found, wanted.events))
+        elif are_needed:
+            report.problem((*where, "urls_file"), found.problem)
+    return tuple(audiences)
+
+
+def _told(
+    said: schema.File,
+) -> Iterator[tuple[Where, str | None, schema.Notify | schema.RouteNotify]]:
+    """Return who is to be told, where the file says so; a heartbeat alone needs no addresses."""
+    top = said.notify
+    if top is not None and (top.urls_file or top.summary or top.heartbeat_url is None):
+        yield ("notify",), None, top
+    for name, route in said.routes.items():
+        if route.notify is not None:
+            yield ("routes", name, "notify"), name, route.notify

@@ -11,6 +11,8 @@ from typing import Annotated
 import pydantic
 from pydantic_core import PydanticCustomError
 
+from pigment_watcher.policy.notices import NoticeKind
+
 _UNITS_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h|d)")
 #: Longer than any wait makes sense, shorter than what the system's waits can count to.
@@ -170,6 +172,21 @@ def _auto_or_flag(value: object) -> bool | None:
     return value
 
 
+def _word(value: str) -> str:
+    if not re.fullmatch(r"[\w .-]{0,40}", value):
+        raise refusal(f"must be a short name, such as production: {shown(value)}")
+    return value
+
+
+def _notices(value: object) -> frozenset[NoticeKind]:
+    known = {kind.value: kind for kind in NoticeKind}
+    names = value if isinstance(value, list) else [value]
+    for name in names:
+        if not isinstance(name, str) or name not in known:
+            raise refusal(f"must be some of {', '.join(known)}: {shown(name)}")
+    return frozenset(known[str(name)] for name in names)
+
+
 # ---------------------------------------------------------------- addresses
 
 
@@ -232,6 +249,8 @@ AutoFlag = Annotated[bool | None, pydantic.BeforeValidator(_auto_or_flag)]
 TimeOfDay = Annotated[tuple[int, int], pydantic.BeforeValidator(_time_of_day)]
 Days = Annotated[frozenset[int], pydantic.BeforeValidator(_days)]
 Zone = Annotated[str, pydantic.BeforeValidator(_zone)]
+Word = Annotated[str, pydantic.AfterValidator(_word)]
+Notices = Annotated[frozenset[NoticeKind], pydantic.BeforeValidator(_notices)]
 FilePath = Annotated[str, pydantic.AfterValidator(_path)]
 KeyFile = Annotated[str, pydantic.AfterValidator(_key_file)]
 Uuid = Annotated[str, pydantic.BeforeValidator(_uuid)]

@@ -12,6 +12,7 @@ from pigment_watcher import model
 from pigment_watcher.config import scalars
 from pigment_watcher.config.report import Report
 from pigment_watcher.config.yaml_lines import Where
+from pigment_watcher.policy.notices import NoticeKind
 
 #: Where the key is looked for when the file names no place.
 DEFAULT_KEY_FILE = "/etc/pigment-watcher/api-key"
@@ -84,6 +85,22 @@ class Web(_Section):
     token_file: scalars.KeyFile | None = None
 
 
+class RouteNotify(_Section):
+    """`routes.NAME.notify`: who else is told of one route."""
+
+    urls_file: scalars.FilePath | None = None
+    events: scalars.Notices = frozenset(NoticeKind)
+
+
+class Notify(_Section):
+    """`notify`: who is told, and of what."""
+
+    urls_file: scalars.FilePath | None = None
+    events: scalars.Notices = frozenset(NoticeKind)
+    summary: scalars.TimeOfDay | None = None
+    heartbeat_url: scalars.Url | None = None
+
+
 class ExpectBy(_Section):
     """`routes.NAME.expect_by`."""
 
@@ -117,6 +134,7 @@ class Route(_Section):
     failed: scalars.FilePath = "failed"
     api_key_file: scalars.KeyFile | None = None
     expect_by: ExpectBy | None = None
+    notify: RouteNotify | None = None
 
 
 class File(_Section):
@@ -129,6 +147,8 @@ class File(_Section):
     keep_history: scalars.SomeTime = 400 * 86400.0
     log: Annotated[Log, _Optional] = Log()
     alarm_after: scalars.SomeTime = 3600.0
+    environment: scalars.Word = ""
+    notify: Notify | None = None
     web: Web | None = None
     routes: Annotated[dict[str, Annotated[Route, _Optional]], _Optional] = {}
 
@@ -193,12 +213,17 @@ def _unknown(where: Where) -> str:
 
 def _section(where: Where) -> type[_Section]:
     if where[:1] == ("routes",):
-        return ExpectBy if where[2:] == ("expect_by",) else Route
+        of_route: Mapping[Where, type[_Section]] = {
+            ("expect_by",): ExpectBy,
+            ("notify",): RouteNotify,
+        }
+        return of_route.get(where[2:], Route)
     sections: Mapping[Where, type[_Section]] = {
         ("pigment",): Pigment,
         ("pigment", "request_limit"): RequestLimit,
         ("pigment", "push_limit"): PushLimit,
         ("log",): Log,
         ("web",): Web,
+        ("notify",): Notify,
     }
     return sections.get(where, File)

@@ -10,6 +10,8 @@ from pathlib import Path
 #: The name of the systemd credential, and of the variable.
 CREDENTIAL = "pigment-api-key"
 VARIABLE = "PIGMENT_API_KEY"
+#: The name of the systemd credential that holds the addresses of notices.
+URLS_CREDENTIAL = "notify-urls"
 
 _LONGEST_FILE = 64 * 1024
 _DASHED = re.compile(r"[0-9a-z]{8}(?:-[0-9a-z]{4}){3}-[0-9a-z]{12}", re.IGNORECASE)
@@ -54,6 +56,14 @@ class Finding:
     problem: str = ""
     mode: int = 0
     is_empty: bool = False
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Urls:
+    """Addresses of notices, or why there are none."""
+
+    found: tuple[Secret, ...] = ()
+    problem: str = ""
 
 
 def default(environ: Mapping[str, str], file: Path | None) -> Finding:
@@ -106,6 +116,34 @@ def token(file: Path) -> Finding:
     if found.missing:
         return Finding(problem=f"no token in {file}: put one line of printable ASCII there")
     return found
+
+
+def urls(environ: Mapping[str, str], file: Path | None) -> Urls:
+    """Return where notices go, from the credential `notify-urls`, else from a file.
+
+    A line each; what begins with # is a remark. A file that everybody may read is a problem.
+    """
+    folder = environ.get("CREDENTIALS_DIRECTORY")
+    credential = Path(folder) / URLS_CREDENTIAL if folder else None
+    if credential is not None and credential.is_file():
+        return _urls(credential, stat.S_IFREG)
+    if file is None:
+        return Urls(problem="missing: the file that holds the addresses, an Apprise URL a line")
+    return _urls(file, None)
+
+
+def _urls(file: Path, mode: int | None) -> Urls:
+    try:
+        with file.open("rb") as stream:
+            content = stream.read(_LONGEST_FILE).decode("utf-8", errors="replace")
+            mode = os.fstat(stream.fileno()).st_mode if mode is None else mode
+    except OSError as error:
+        return Urls(problem=f"{file}: {error.strerror}: put the addresses there, one a line")
+    if mode & (stat.S_IROTH | stat.S_IWOTH):
+        return Urls(problem=f"everybody on this machine may read or change {file}: chmod o= {file}")
+    lines = (line.strip() for line in content.splitlines())
+    found = tuple(Secret(line) for line in lines if line and not line.startswith("#"))
+    return Urls(found) if found else Urls(problem=f"{file} holds no address: one a line")
 
 
 def _judged(file: Path, name: str) -> Finding:

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from pigment_watcher import model, mounts
 from pigment_watcher.config import schema
 from pigment_watcher.config.secrets import Secret
+from pigment_watcher.policy.notices import NoticeKind
 
 #: The name of the key of all routes that have none of their own.
 DEFAULT_KEY = "default"
@@ -28,6 +29,25 @@ class Web:
     host: str
     port: int
     token: Secret | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Audience:
+    """Who is told: where, of which events, of one route or (None) of all."""
+
+    route: str | None
+    urls: tuple[Secret, ...]
+    events: frozenset[NoticeKind]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notify:
+    """Who is told, and when a summary is due; `environment` is named in each message."""
+
+    environment: str = ""
+    audiences: tuple[Audience, ...] = ()
+    summary: model.ExpectBy | None = None
+    heartbeat_url: Secret | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +79,7 @@ class Settings:
     log_format: str
     alarm_after_s: float = 3600.0
     web: Web | None = None
+    notify: Notify | None = None
     routes: tuple[model.Route, ...]
     drives: Mapping[Path, mounts.Mount] = field(default_factory=dict, compare=False)
     remarks: tuple[str, ...] = ()
@@ -73,6 +94,7 @@ def build(
     drives: Mapping[Path, mounts.Mount],
     remarks: tuple[str, ...],
     token: Secret | None = None,
+    audiences: tuple[Audience, ...] = (),
 ) -> Settings:
     """Return the settings that a checked file asks for."""
     pigment = said.pigment
@@ -98,6 +120,7 @@ def build(
         log_format=said.log.format,
         alarm_after_s=said.alarm_after,
         web=None if said.web is None else Web(*said.web.listen, token),
+        notify=_notify(said, audiences),
         routes=routes,
         drives=drives,
         remarks=remarks,
@@ -134,6 +157,19 @@ def route(file: Path, name: str, said: schema.Route) -> model.Route:
         keep_done_s=said.keep_done,
         keep_failed_s=said.keep_failed,
         expect_by=_expect_by(said.expect_by),
+    )
+
+
+def _notify(said: schema.File, audiences: tuple[Audience, ...]) -> Notify | None:
+    """Return who is told; None where nobody is, so that nothing of it is needed."""
+    top = said.notify or schema.Notify()
+    if not audiences and top.heartbeat_url is None:
+        return None
+    return Notify(
+        environment=said.environment,
+        audiences=audiences,
+        summary=None if top.summary is None else model.ExpectBy(*top.summary),
+        heartbeat_url=None if top.heartbeat_url is None else Secret(top.heartbeat_url),
     )
 
 

@@ -12,7 +12,12 @@ from pigment_watcher.web import Server, Source
 
 
 class StatusPage:
-    """Counts from the moment when it is made, and serves once it is opened."""
+    """The companion that shows how everything is.
+
+    It counts from the moment when it is made, and serves once it is opened.
+    """
+
+    name = "web"
 
     def __init__(self, settings: Settings, web: Web) -> None:
         self._web = web

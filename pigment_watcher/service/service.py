@@ -7,7 +7,6 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from pigment_watcher import __version__, errors
 from pigment_watcher.clock import Clock
@@ -21,6 +20,7 @@ from pigment_watcher.listeners.systemd import Systemd
 from pigment_watcher.model import ConditionKind, DetailedReport, Listener
 from pigment_watcher.recorder import Recorder
 from pigment_watcher.service import expecting, once
+from pigment_watcher.service.companions import Companion
 from pigment_watcher.service.destination import connect, destination
 from pigment_watcher.service.housekeeping import NAME as HOUSEKEEPER
 from pigment_watcher.service.housekeeping import Housekeeper, kept
@@ -32,9 +32,6 @@ from pigment_watcher.service.signals import Signals, Wake
 from pigment_watcher.service.status import sentence
 from pigment_watcher.service.threads import Supervised
 from pigment_watcher.worker import Desk, Office, Worker
-
-if TYPE_CHECKING:  # it brings what draws pages
-    from pigment_watcher.service.page import StatusPage
 
 #: Seconds between two rounds of the main thread, and of its slower duties.
 TICK_S = 1.0
@@ -61,20 +58,22 @@ class Service:
         listeners: Sequence[Listener] = (),
         environ: Mapping[str, str] = os.environ,
         run_once: bool = False,
-        page: "StatusPage | None" = None,
+        companions: Sequence[Companion] = (),
     ) -> None:
         self._settings = settings
         self._load = load
         self._run_once = run_once
-        self._page = page
+        self._companions = companions
         self._signals = Signals()
         self._systemd = Systemd(environ)
         self._clock = Clock()
         self._heartbeats = Heartbeats(self._clock.monotonic)
         self._lock = ServiceLock(settings.state_directory)
-        self._listener = Chorus([*listeners, *([] if page is None else [page.ear])])
+        self._listener = Chorus([*listeners, *(one.ear for one in companions)])
         self._give_up = threading.Event()
         self._threads: list[Supervised] = []
+        #: Those of the companions: they hear of the stop of the others.
+        self._beside: list[Supervised] = []
         self._next: dict[str, float] = {}
         self._is_ready = False
         #: Whether files of changed routes may still have to go back.
@@ -137,8 +136,8 @@ class Service:
         )
         self._housekeeper = Housekeeper(recorder, clock, self._heartbeats, self._drives, desk)
         self._reloading = Reloading(recorder, clock, desk)
-        if self._page is not None:
-            self._page.open(lambda: self._settings, self._heartbeats.broken)
+        for companion in self._companions:
+            companion.open(lambda: self._settings, self._heartbeats.broken)
         self._office = Office(
             desk=desk,
             recorder=recorder,
@@ -172,8 +171,8 @@ class Service:
             self._spawn(name, Worker(self._office, name).run)
         self._housekeeper.set_routes(settings.routes)
         self._spawn(HOUSEKEEPER, self._housekeeper.run)
-        if self._page is not None:
-            self._spawn("web", self._page.run)
+        for companion in self._companions:
+            self._spawn(companion.name, companion.run, self._beside)
 
     def _attend(self) -> None:
         """Wait for signals and keep an eye on everything, until it is time to stop."""
@@ -199,8 +198,6 @@ class Service:
 
     def _stop_threads(self) -> None:
         self._recorder.announce("service.stopping")
-        if self._page is not None:
-            self._page.close()  # it would show a service that does nothing more
         self._housekeeper.stop()  # nothing old is removed any more
         self._intakes.stop()  # no more hints, no more claims
         self._desk.stop()  # no more steps; those under way go on
@@ -212,6 +209,9 @@ class Service:
             self._give_up.set()  # what can't be stored now is found out by the next start
             self._join(self._clock.monotonic() + AFTER_CUT_S)
         self._drives.close()  # nobody needs a helper any more
+        for companion in self._companions:
+            companion.close()  # last: what came of the stop is told, too
+        self._join(self._clock.monotonic() + AFTER_CUT_S, self._beside)
         self._recorder.announce("service.stopped")
 
     # ---------------------------------------------------------------- the main thread's duties
@@ -287,7 +287,7 @@ class Service:
             self._systemd.ready(self._said)
 
     def _take_over(self, settings: Settings) -> None:
-        fixed = ("state_directory", "workers", "log_level", "log_format", "web")
+        fixed = ("state_directory", "workers", "log_level", "log_format", "web", "notify")
         changed = [
             name for name in fixed if getattr(settings, name) != getattr(self._settings, name)
         ]
@@ -318,19 +318,24 @@ class Service:
 
     # ---------------------------------------------------------------- threads
 
-    def _spawn(self, name: str, work: Callable[[], None]) -> None:
+    def _spawn(
+        self, name: str, work: Callable[[], None], among: list[Supervised] | None = None
+    ) -> None:
         thread = Supervised(name, work, lambda: self._signals.wake(Wake.NEWS))
-        self._threads.append(thread)
+        (self._threads if among is None else among).append(thread)
         thread.start()
 
     def _look_after_threads(self) -> None:
-        for thread in self._threads:
+        for thread in [*self._threads, *self._beside]:
             if thread.error is not None:
                 raise errors.ThreadDied(f"{thread.name}: {thread.error}") from thread.error
 
-    def _join(self, deadline: float) -> bool:
-        """Wait for all threads until one shared deadline; go on showing that we live."""
-        for thread in self._threads:
+    def _join(self, deadline: float, threads: Sequence[Supervised] | None = None) -> bool:
+        """Wait for all threads that work, or for these, until one shared deadline.
+
+        Meanwhile go on showing that we live.
+        """
+        for thread in self._threads if threads is None else threads:
             while not thread.join(min(TICK_S, deadline - self._clock.monotonic())):
                 self._systemd.ping()
                 self._systemd.extend(STOPS_WITHIN_S)

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 import requests
-from acceptance_fixtures import ROWS, ServiceProcess, write_config
+from acceptance_fixtures import ROWS, ServiceProcess, command, write_config
+from notify_fixtures import webhook
 
 from pigment_watcher.simulator import Simulator
 
@@ -57,3 +58,36 @@ def test_the_rules_to_alarm_by_are_right() -> None:
     if promtool is None:
         pytest.skip("promtool is not installed")
     subprocess.run([promtool, "check", "rules", DOCS / "alerts.yml"], check=True)
+
+
+def test_a_service_tells_people_what_went_wrong_and_files_wait_for_nobody(
+    tmp_path: Path, pigment: Simulator
+) -> None:
+    urls = tmp_path / "urls"
+    with webhook() as (url, taken):
+        urls.write_text(f"json://{url}\njson://127.0.0.1:9/nobody-listens\n")
+        urls.chmod(0o600)
+        top = {"environment": "test", "notify": {"urls_file": str(urls)}}
+        config = write_config(tmp_path, pigment, top=top)
+        with ServiceProcess(config) as service:
+            service.ready()
+            (tmp_path / "sales" / "empty.csv").write_text("a,b\n")
+            (tmp_path / "sales" / "good.csv").write_text(ROWS)
+            service.wait_for("job.finished", outcome="imported")
+            assert service.stop() == 0  # what waits to be told is told now
+    (said,) = taken.said
+    assert said["title"] == "pigment-watcher test: 1 not imported"
+    assert "empty.csv: The file holds a header and no rows." in said["message"]
+
+
+def test_an_address_that_is_none_ends_the_start_in_words(
+    tmp_path: Path, pigment: Simulator
+) -> None:
+    urls = tmp_path / "urls"
+    urls.write_text("nonsense://secret")
+    urls.chmod(0o600)
+    config = write_config(tmp_path, pigment, top={"notify": {"urls_file": str(urls)}})
+    ended = command("run", "--config", config)
+    assert ended.returncode == 78
+    assert "notify: address 1 of its file is no Apprise URL" in ended.stderr
+    assert "secret" not in ended.stderr

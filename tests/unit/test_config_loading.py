@@ -11,6 +11,7 @@ from pigment_watcher import config, errors
 from pigment_watcher.config import schema
 from pigment_watcher.config.secrets import Secret
 from pigment_watcher.model import ExpectBy
+from pigment_watcher.policy.notices import NoticeKind
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -374,3 +375,70 @@ def test_what_is_no_time_to_expect_a_file_by_is_refused(
 ) -> None:
     found = problems(tmp_path, minimal(f"expect_by: {said}"))
     assert any(f"routes.sales.expect_by.{key}: " in line and words in line for line in found)
+
+
+def notify(
+    tmp_path: Path, said: str, mode: int = 0o600, urls: str = "json://a\n# no\n\n json://b"
+) -> str:
+    (tmp_path / "urls").write_text(urls)
+    (tmp_path / "urls").chmod(mode)
+    return f"environment: production\nnotify: {said}\n{minimal()}"
+
+
+def test_nobody_is_told_unless_it_is_said(tmp_path: Path) -> None:
+    assert load(tmp_path, minimal()).notify is None
+
+
+def test_who_is_told_stands_in_a_file_of_its_own_and_is_never_shown(tmp_path: Path) -> None:
+    text = notify(tmp_path, "{urls_file: urls, events: [failed, lost], summary: '07:00'}")
+    told = load(tmp_path, f"{text}    notify: {{urls_file: urls, events: unsure}}\n").notify
+    assert told is not None
+    assert (told.environment, told.summary) == ("production", ExpectBy(7, 0))
+    everybody, sales = told.audiences
+    assert everybody.urls == (Secret("json://a"), Secret("json://b"))
+    assert everybody.events == {NoticeKind.FAILED, NoticeKind.LOST}
+    assert (sales.route, sales.events) == ("sales", frozenset({NoticeKind.UNSURE}))
+    assert "json" not in repr(told)
+
+
+def test_a_credential_stands_for_the_file(tmp_path: Path) -> None:
+    (tmp_path / "notify-urls").write_text("json://credential")
+    environ = {"PIGMENT_API_KEY": "key", "CREDENTIALS_DIRECTORY": str(tmp_path)}
+    told = load(tmp_path, f"notify: {{}}\n{minimal()}", environ=environ).notify
+    assert told is not None
+    assert told.audiences[0].urls == (Secret("json://credential"),)
+
+
+def test_a_heartbeat_alone_needs_no_address(tmp_path: Path) -> None:
+    url = "https://alive.example.com/uuid"
+    told = load(tmp_path, f"notify: {{heartbeat_url: '{url}'}}\n{minimal()}").notify
+    assert told is not None
+    assert (told.audiences, told.heartbeat_url) == ((), Secret(url))
+
+
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        ("{}", "notify.urls_file: missing: the file that holds the addresses"),
+        ("{urls_file: nowhere}", "nowhere: No such file or directory: put the addresses there"),
+        ("{urls_file: urls, events: [failed, everything]}", "must be some of failed, unsure"),
+        ("{urls_file: urls, events: 7}", "must be some of failed, unsure"),
+        ("{heartbeat_url: alive}", "not an address such as"),
+    ],
+)
+def test_notices_that_could_not_be_sent_are_refused(said: str, words: str, tmp_path: Path) -> None:
+    found = problems(tmp_path, notify(tmp_path, said))
+    assert any(words in line for line in found)
+
+
+def test_a_file_of_addresses_is_as_secret_as_a_key(tmp_path: Path) -> None:
+    (problem,) = problems(tmp_path, notify(tmp_path, "{urls_file: urls}", mode=0o644))
+    assert "everybody on this machine may read or change urls: chmod o= urls" in problem
+    (problem,) = problems(tmp_path, notify(tmp_path, "{urls_file: urls}", urls="# none\n"))
+    assert "urls holds no address" in problem
+    assert load(tmp_path, notify(tmp_path, "{urls_file: urls}", urls=""), need_keys=False)
+
+
+def test_an_environment_is_a_short_name(tmp_path: Path) -> None:
+    (problem,) = problems(tmp_path, f"environment: 'a\nb'\n{minimal()}".replace("\nb", "<b>"))
+    assert "environment: must be a short name" in problem
