@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import reason_samples
 from hypothesis import given
 from hypothesis import strategies as st
 from policy_fixtures import IMPORT, LANE, importing, job
@@ -259,3 +260,12 @@ def test_whatever_was_left_out_can_be_written_and_stays_within_its_lines(
     lines = written.decode("utf-8-sig").split("\r\n")
     assert all(line.isprintable() for line in lines)
     assert len([line for line in lines if line and not line.startswith("  ")]) == 5
+
+
+def test_the_page_that_shows_the_commonest_texts_is_right_to_the_letter(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("TZ", reason_samples.ZONE)
+    time.tzset()
+    shown = (Path(__file__).parents[2] / "docs" / "reasons.md").read_text()
+    assert shown == reason_samples.page()
