@@ -63,11 +63,10 @@ def _refusal(head: bytes, size: int) -> Job:
 
 
 def _skipped() -> Job:
+    missing, unread = "MissingModalitySkippedDataRow", "ParsingError"
     skips = (
-        Skipped(
-            reason="UnknownModality", column="Product", count=12, samples=("Trainings", "Suport")
-        ),
-        Skipped(reason="InvalidNumber", column="Amount", count=3, samples=("12,5O",)),
+        Skipped(reason=missing, column="Product", count=12, samples=("Trainings", "Suport")),
+        Skipped(reason=unread, column="Amount", count=3, samples=("12,5O",)),
     )
     report = Report(inserted=1_180, updated=5, skipped=15, skips=skips)
     verdict = verdicts.imported_with_skips(report, fails=False, may_repeat=True)
