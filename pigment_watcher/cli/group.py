@@ -2,6 +2,7 @@
 
 import errno
 import importlib
+import os
 from typing import IO, Any
 
 import click
@@ -25,6 +26,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "backup": ("backup", "Writes a copy of the journal."),
     "push": ("push", "Imports one file, now, by hand."),
     "systemd-dropin": ("systemd_dropin", "Prints what the unit must be allowed."),
+    "completion": ("completion", "Prints what a shell reads to complete commands."),
     "demo": ("demo", "Shows files going through, with a stand-in for Pigment."),
     "simulate": ("simulate", "Runs the stand-in for Pigment alone."),
 }
@@ -108,5 +110,8 @@ class Group(click.Group):
     ),
 )
 @click.version_option(__version__, message="pigment-watcher %(version)s")
-def root() -> None:
+@click.pass_context
+def root(ctx: click.Context) -> None:
     """Stand for all commands."""
+    if os.environ.get("NO_COLOR"):  # https://no-color.org; what is no terminal gets none anyway
+        ctx.color = False

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from pigment_watcher.cli import access
+from pigment_watcher.cli import access, paint
 from pigment_watcher.cli.moments import Moment
 from pigment_watcher.journal import Journal, Step
 from pigment_watcher.model import Job, Report
@@ -64,7 +64,7 @@ def history(
     if not jobs:
         click.echo("No files.")
         return
-    for line in show.table(_TITLES, [_row(job) for job in jobs]):
+    for line in show.table(_TITLES, [_row(job) for job in jobs], paint.state):
         click.echo(line)
     if limit is None and len(jobs) == most:
         click.echo(f"These are the latest {most}; --limit shows more.")

@@ -1,5 +1,6 @@
 """`status`: what waits, what is in progress, what is wrong; from the journal."""
 
+import contextlib
 import json
 import sys
 import time
@@ -8,11 +9,14 @@ from pathlib import Path
 
 import click
 
-from pigment_watcher.cli import access
+from pigment_watcher.cli import access, interrupt, paint
 from pigment_watcher.config import Settings
 from pigment_watcher.model import Job, Outcome
 from pigment_watcher.views import health, overview, show
 from pigment_watcher.views.health import Health, RouteHealth
+
+#: Seconds between two looks of somebody who watches.
+EVERY_S = 2.0
 
 _TITLES = ("ROUTE", "STATE", "WAITING", "IN PROGRESS", "OLDEST", "LAST FILE")
 
@@ -21,21 +25,55 @@ _TITLES = ("ROUTE", "STATE", "WAITING", "IN PROGRESS", "OLDEST", "LAST FILE")
     help="Tells what waits, what is in progress and what is wrong, whether the service runs or"
     " not.\n\nExits 1 when something is blocked, lost, stuck, held, missing (expect_by) or late: a"
     " file has waited for longer than `alarm_after`.",
-    epilog=show.examples("pigment-watcher status", "pigment-watcher status --json | jq .healthy"),
+    epilog=show.examples(
+        "pigment-watcher status",
+        "pigment-watcher status --watch",
+        "pigment-watcher status --json | jq .healthy",
+    ),
 )
 @access.config_option
 @access.json_option
-def status(file: Path, *, as_json: bool) -> None:
+@click.option(
+    "--watch", is_flag=True, help="Show it anew every two seconds until Ctrl-C; on a terminal."
+)
+def status(file: Path, *, as_json: bool, watch: bool) -> None:
     """Tell how everything is, and exit by it."""
     settings = access.load(file)
-    with access.reading(settings.state_directory) as journal:
-        found = overview.look(journal, settings, now=time.time())
+    if watch:
+        if as_json or not sys.stdout.isatty():
+            raise click.UsageError("--watch is for people at a terminal; leave it out")
+        found = _watch(settings)
+    else:
+        found = _look(settings)
     if as_json:
         click.echo(json.dumps(show.plain(overview.of_health(found, settings)), indent=2))
     else:
         for line in _for_people(found, settings):
             click.echo(line)
     sys.exit(0 if found.is_well else 1)
+
+
+def _look(settings: Settings) -> Health:
+    with access.reading(settings.state_directory) as journal:
+        return overview.look(journal, settings, now=time.time())
+
+
+def _watch(settings: Settings) -> Health:
+    """Show it until somebody has seen enough; return what was shown last."""
+    found = _look(settings)
+    # What draws on a whole screen is imported for those alone who look so.
+    from rich.console import Console  # noqa: PLC0415
+    from rich.live import Live  # noqa: PLC0415
+    from rich.text import Text  # noqa: PLC0415
+
+    screen = Live(screen=True, auto_refresh=False, console=Console(highlight=False))
+    with interrupt.raised(), contextlib.suppress(KeyboardInterrupt), screen:
+        while True:
+            shown = "\n".join([show.moment(time.time()), "", *_for_people(found, settings)])
+            screen.update(Text.from_ansi(shown), refresh=True)
+            time.sleep(EVERY_S)
+            found = _look(settings)
+    return found
 
 
 # ---------------------------------------------------------------- for people
@@ -53,7 +91,8 @@ def _for_people(found: Health, settings: Settings) -> Iterator[str]:
     yield f"Requests: {facts.requests} of {limit.requests} in {show.age(limit.per_s)}."
     yield f"Last 24 hours: {_counts(found.ended) or 'nothing ended'}."
     yield ""
-    yield from show.table(_TITLES, [_row(route, facts.now) for route in found.routes])
+    rows = [_row(route, facts.now) for route in found.routes]
+    yield from show.table(_TITLES, rows, paint.state)
     if found.troubles or facts.journal_stuck:
         yield ""
     if facts.journal_stuck:
