@@ -19,6 +19,7 @@ PigmentWatcherError
 │   ├── AlreadyRunning      another service holds the state directory
 │   ├── FolderError         a folder can't be used now
 │   │   └── FolderLost      its drive is not mounted, or does not answer
+│   ├── WebRefused          the page can't be shown where it should be
 │   └── JournalError        the journal can't be used
 │       ├── JournalBusy     the disk is full or the file is locked: wait and try again
 │       ├── JournalClosed   this user may not read or write it

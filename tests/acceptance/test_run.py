@@ -209,7 +209,7 @@ def test_hundreds_of_imports_are_in_progress_on_four_workers(tmp_path: Path) -> 
         for name in names:
             drop(tmp_path / "all", f"{name}-export.csv")
         with ServiceProcess(config) as service:
-            pigment.wait_for(lambda simulator: len(simulator.imports()) == 300, timeout_s=40)
+            pigment.wait_for(lambda simulator: len(simulator.imports()) == 300, timeout_s=80)
             for found in pigment.imports():
                 pigment.finish(found.id)
             eventually(lambda: len(service.events("job.finished")) == 300, timeout_s=60)

@@ -111,6 +111,7 @@ CONCERNED = [
     (ConditionKind.LANE_BUSY, OTHER_LANE, ("people",)),
     (ConditionKind.LANE_HELD, LANE, ("sales", "costs")),
     (ConditionKind.ROUTE_PAUSED, "costs", ("costs",)),
+    (ConditionKind.NOTHING_ARRIVED, "people", ("people",)),
     (ConditionKind.FOLDER_LOST, "/srv/sales", ("sales", "costs")),
     (ConditionKind.FOLDER_LOST, "/var/lib/pigment-watcher", ()),
     (ConditionKind.CLAIM_STUCK, "/srv/hr", ("people",)),
