@@ -94,6 +94,7 @@ def site(
     source = Source(
         reader=Reader(lambda: told, lambda: now),
         silent=overdue,
+        scanned=lambda: {"sales": 1.5},
         metrics=metrics.Metrics("1.2", [one.name for one in told.routes]).page,
         metrics_type=metrics.CONTENT_TYPE,
         version="1.2",

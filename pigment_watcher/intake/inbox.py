@@ -81,6 +81,8 @@ class Inbox:
         #: Whether it was found to be where it belongs, and marked as ours, since it was away.
         self.is_ours = False
         self.scanned_at: float | None = None
+        #: When it was there, and looked through, the last time.
+        self.seen_at: float | None = None
         #: How long the last look took, and how much of a core it cost, in seconds.
         self.scan_s = 0.0
         self.scan_cpu_s = 0.0

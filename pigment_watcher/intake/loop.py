@@ -162,6 +162,20 @@ class Intake:
         """Whether a file of the first scan may still settle or be claimed."""
         return not self.first_scan_over.is_set() or self._doubtful or self._firsts.left
 
+    @property
+    def scanned_s_ago(self) -> dict[str, float]:
+        """How many seconds ago the folder of each route was looked through, where it was.
+
+        Safe to ask for from any thread.
+        """
+        now, inboxes = self._clock.monotonic(), tuple(self._inboxes.values())
+        return {
+            route.name: now - inbox.seen_at
+            for inbox in inboxes
+            if inbox.seen_at is not None
+            for route in inbox.routes
+        }
+
     # ---------------------------------------------------------------- the thread
 
     def run(self) -> None:
@@ -291,7 +305,8 @@ class Intake:
             self._recorder.begin(_lost(inbox.directory, error))
         else:
             inbox.observe(seen, began)
-            inbox.scan_s = self._clock.monotonic() - began
+            inbox.seen_at = self._clock.monotonic()
+            inbox.scan_s = inbox.seen_at - began
             self._recorder.end(ConditionKind.FOLDER_LOST, str(inbox.directory))
             self._report(inbox)
             self._firsts.note(

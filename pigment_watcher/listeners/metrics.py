@@ -103,6 +103,9 @@ class _Gauges:
         self._oldest = gauge(
             "oldest_waiting_seconds", "Age of the oldest file that waits; 0: none.", "route"
         )
+        self._scanned = gauge(
+            "last_scan_age_seconds", "Since a route's folder was looked through last.", "route"
+        )
         self._state = gauge(
             "route_state", "1 for the state that a route is in; ok is one of them.",
             "route", "state",
@@ -113,13 +116,15 @@ class _Gauges:
 
     def set(self, overview: Mapping[str, Any]) -> None:
         """Take over what the journal tells."""
-        for gauge in (self._waiting, self._in_progress, self._oldest, self._state):
+        for gauge in (self._waiting, self._in_progress, self._oldest, self._scanned, self._state):
             gauge.clear()  # a route may be gone
         for route in overview["routes"]:
             name = route["route"]
             self._waiting.labels(name).set(route["waiting"])
             self._in_progress.labels(name).set(route["in_progress"])
             self._oldest.labels(name).set(route["oldest_waiting_s"] or 0.0)
+            if route["last_scan_s"] is not None:
+                self._scanned.labels(name).set(route["last_scan_s"])
             self._state.labels(name, route["state"]).set(1)
         self._healthy.set(overview["healthy"])
         self._used.set(overview["requests"]["used"])

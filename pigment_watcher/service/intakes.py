@@ -46,6 +46,14 @@ class Intakes:
         self._placed: dict[Drive, tuple[Route, ...]] = {}
 
     @property
+    def scanned_s_ago(self) -> dict[str, float]:
+        """How many seconds ago the folder of each route was looked through, where it was."""
+        ago: dict[str, float] = {}
+        for intake in tuple(self._intakes.values()):
+            ago |= intake.scanned_s_ago
+        return ago
+
+    @property
     def first_scan_over(self) -> bool:
         """Whether every folder was looked at once."""
         return all(one.first_scan_over.is_set() for one in self._intakes.values())

@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 
 from pigment_watcher import errors
 from pigment_watcher.clock import Clock
-from pigment_watcher.config import Settings
 from pigment_watcher.config.settings import Audience, Notify
 from pigment_watcher.listeners.sending import Sender
 from pigment_watcher.model import ConditionEvent, JobEvent, Listener, Outcome
 from pigment_watcher.policy import expectations, notices
 from pigment_watcher.policy.notices import Happening, Message
+from pigment_watcher.service.companions import Sights
 from pigment_watcher.views import show
 from pigment_watcher.views.health import Health
 from pigment_watcher.views.reader import Reader
@@ -85,10 +85,10 @@ class Notifier(Listener):
         """Itself."""
         return self
 
-    def open(self, settings: Callable[[], Settings], silent: Callable[[], Sequence[str]]) -> None:
+    def open(self, sights: Sights) -> None:
         """Learn where to look for how everything is."""
-        self._reader = Reader(settings, self._clock.now)
-        self._silent = silent
+        self._reader = Reader(sights.settings, self._clock.now)
+        self._silent = sights.silent
 
     # ---------------------------------------------------------------- heard, from any thread
 

@@ -1,12 +1,11 @@
 """The status page of a running service: what it is told, and by whom."""
 
-from collections.abc import Callable, Sequence
-
 from pigment_watcher import __version__
 from pigment_watcher.config import Settings
 from pigment_watcher.config.settings import Web
 from pigment_watcher.listeners import metrics
 from pigment_watcher.model import Listener
+from pigment_watcher.service.companions import Sights
 from pigment_watcher.views.reader import Reader
 from pigment_watcher.web import Server, Source
 
@@ -29,11 +28,12 @@ class StatusPage:
         """What must hear of everything for the figures to be right."""
         return self._metrics
 
-    def open(self, settings: Callable[[], Settings], silent: Callable[[], Sequence[str]]) -> None:
+    def open(self, sights: Sights) -> None:
         """Listen; what is asked for is answered once it runs. Raises WebRefused."""
         source = Source(
-            reader=Reader(settings),
-            silent=silent,
+            reader=Reader(sights.settings),
+            silent=sights.silent,
+            scanned=sights.scanned,
             metrics=self._metrics.page,
             metrics_type=metrics.CONTENT_TYPE,
             version=__version__,

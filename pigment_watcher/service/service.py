@@ -20,7 +20,7 @@ from pigment_watcher.listeners.systemd import Systemd
 from pigment_watcher.model import ConditionKind, DetailedReport, Listener
 from pigment_watcher.recorder import Recorder
 from pigment_watcher.service import expecting, once
-from pigment_watcher.service.companions import Companion
+from pigment_watcher.service.companions import Companion, Sights
 from pigment_watcher.service.destination import connect, destination
 from pigment_watcher.service.housekeeping import NAME as HOUSEKEEPER
 from pigment_watcher.service.housekeeping import Housekeeper, kept
@@ -136,8 +136,13 @@ class Service:
         )
         self._housekeeper = Housekeeper(recorder, clock, self._heartbeats, self._drives, desk)
         self._reloading = Reloading(recorder, clock, desk)
+        sights = Sights(
+            settings=lambda: self._settings,
+            silent=self._heartbeats.broken,
+            scanned=lambda: self._intakes.scanned_s_ago,
+        )
         for companion in self._companions:
-            companion.open(lambda: self._settings, self._heartbeats.broken)
+            companion.open(sights)
         self._office = Office(
             desk=desk,
             recorder=recorder,

@@ -75,7 +75,7 @@ def _add_pages(app: flask.Flask, source: Source) -> None:
         ends = reader.ends(span)
         return flask.render_template(
             "overview.html",
-            now=reader.overview(),
+            now=source.overview(),
             silent=source.silent(),
             latest=reader.files(named="", route=None, outcome=None, before=None, most=10),
             span=span,
@@ -106,7 +106,7 @@ def _add_programs(app: flask.Flask, source: Source) -> None:
 
     @app.get("/api/status")
     def api_status() -> ResponseReturnValue:
-        return flask.jsonify({**reader.overview(), "silent_threads": list(source.silent())})
+        return flask.jsonify({**source.overview(), "silent_threads": list(source.silent())})
 
     @app.get("/api/files")
     def api_files() -> ResponseReturnValue:
@@ -127,7 +127,7 @@ def _add_programs(app: flask.Flask, source: Source) -> None:
 
     @app.get("/metrics")
     def metrics() -> ResponseReturnValue:
-        return source.metrics(reader.overview()), 200, {"Content-Type": source.metrics_type}
+        return source.metrics(source.overview()), 200, {"Content-Type": source.metrics_type}
 
     @app.get("/healthz")
     def healthz() -> ResponseReturnValue:

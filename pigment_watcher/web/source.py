@@ -35,10 +35,21 @@ class Reader(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
-    """What the page asks; `silent` tells which threads are overdue, `metrics` draws up figures."""
+    """What the page asks.
+
+    `silent` tells which threads are overdue, `scanned` how many seconds ago the folder of each
+    route was looked through, `metrics` draws up figures.
+    """
 
     reader: Reader
     silent: Callable[[], Sequence[str]]
+    scanned: Callable[[], Mapping[str, float]]
     metrics: Callable[[Record], bytes]
     metrics_type: str
     version: str
+
+    def overview(self) -> Record:
+        """Return how everything is; of each route, when its folder was looked through last."""
+        told, scanned = self.reader.overview(), self.scanned()
+        routes = [{**one, "last_scan_s": scanned.get(one["route"])} for one in told["routes"]]
+        return {**told, "routes": routes}

@@ -32,6 +32,7 @@ def test_a_service_with_a_page_shows_what_it_does(tmp_path: Path, pigment: Simul
         assert requests.get(f"{url}/healthz", timeout=30.0).json()["alarms"] == []
         figures = requests.get(f"{url}/metrics", timeout=30.0)
         assert 'files_total{outcome="imported",route="sales"} 1.0' in figures.text
+        assert 'last_scan_age_seconds{route="sales"}' in figures.text
         assert service.stop() == 0
     promtool = shutil.which("promtool")
     if promtool is None:

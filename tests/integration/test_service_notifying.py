@@ -22,6 +22,7 @@ from pigment_watcher.model import ExpectBy, JobEvent, Outcome
 from pigment_watcher.policy import notices
 from pigment_watcher.policy.notices import NoticeKind
 from pigment_watcher.service import notifying
+from pigment_watcher.service.companions import Sights
 from pigment_watcher.service.notifying import Notifier
 
 EVERYTHING = frozenset(NoticeKind)
@@ -57,7 +58,7 @@ def told_by(
 @contextlib.contextmanager
 def running(notifier: Notifier, told: Settings | None = None) -> Iterator[Notifier]:
     if told is not None:
-        notifier.open(lambda: told, list)
+        notifier.open(Sights(lambda: told, list, dict))
     thread = threading.Thread(target=notifier.run, name="notices")
     thread.start()
     try:
@@ -193,7 +194,7 @@ def test_without_a_journal_there_is_no_heartbeat_and_no_summary(
     notifier = Notifier(Notify(heartbeat_url=Secret(f"http://{url}/alive"), summary=ExpectBy(0, 0)))
     notifier._summed_up_at = 0.0
     (tmp_path / "state").mkdir()
-    notifier.open(lambda: settings(tmp_path), list)
+    notifier.open(Sights(lambda: settings(tmp_path), list, dict))
     notifier._sum_up()
     notifier._beat()
     assert (taken.said, taken.gets) == ([], [])
@@ -204,7 +205,7 @@ def test_a_heartbeat_that_fails_is_said(
 ) -> None:
     notifier = Notifier(Notify(heartbeat_url=Secret("http://127.0.0.1:9/secret")))
     told = settings(tmp_path)
-    notifier.open(lambda: told, list)
+    notifier.open(Sights(lambda: told, list, dict))
     notifier._beat()
     assert [record.message for record in caplog.records] == ["heartbeat.failed"]
     assert "secret" not in caplog.text

@@ -12,9 +12,9 @@ from pigment_watcher.model import JobEvent, Outcome, Report, State
 OVERVIEW: dict[str, Any] = {
     "routes": [
         {"route": "sales", "state": "blocked", "waiting": 3, "in_progress": 1,
-         "oldest_waiting_s": 12.5},
+         "oldest_waiting_s": 12.5, "last_scan_s": 1.5},
         {"route": "costs", "state": "ok", "waiting": 0, "in_progress": 0,
-         "oldest_waiting_s": None},
+         "oldest_waiting_s": None, "last_scan_s": None},
     ],
     "healthy": False,
     "requests": {"used": 7, "limit": 400},
@@ -81,6 +81,8 @@ def test_gauges_tell_how_everything_is_when_they_are_asked(metrics: Metrics) -> 
     assert found['waiting_files{route="sales"}'] == 3
     assert found['oldest_waiting_seconds{route="sales"}'] == 12.5
     assert found['oldest_waiting_seconds{route="costs"}'] == 0
+    assert found['last_scan_age_seconds{route="sales"}'] == 1.5
+    assert 'last_scan_age_seconds{route="costs"}' not in found
     assert found['route_state{route="sales",state="blocked"}'] == 1
     assert (found["healthy"], found["requests_used"], found["requests_limit"]) == (0, 7, 400)
 
