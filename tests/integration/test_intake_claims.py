@@ -142,6 +142,8 @@ def test_a_lost_folder_does_not_stop_the_others(tmp_path: Path) -> None:
     with rig(tmp_path, *routes) as two:
         two.take_in("a.csv")
         assert two.job().name == "a.csv"
+        assert two.intake.scanned_s_ago.keys() == {"sales"}
+        assert two.intake.scanned_s_ago["sales"] >= 0
         two.intake.set_routes(two.routes[1:])
         two.look()
         assert two.ear.told(ConditionKind.FOLDER_LOST) == [True, False]
