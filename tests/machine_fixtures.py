@@ -75,7 +75,11 @@ class Machine:
                 start_new_session=True,
             )
         self._pid = 0
-        eventually(self._is_booted)
+        try:
+            eventually(self._is_booted)
+        except BaseException:
+            self.close()
+            raise
 
     def run(
         self,
@@ -151,12 +155,14 @@ class Machine:
     def _is_booted(self) -> bool:
         if self._boot.poll() is not None:
             pytest.skip(f"no machine can be booted here: {self._log.read_text().strip()[-300:]}")
-        children = (
-            Path(f"/proc/{self._boot.pid}/task/{self._boot.pid}/children").read_text().split()
-        )
-        if not children or Path(f"/proc/{children[0]}/comm").read_text().strip() != "systemd":
+        own = Path(f"/proc/{self._boot.pid}/task/{self._boot.pid}/children")
+        for child in own.read_text().split():
+            # What the script ran before it became the machine's parent may be over by now.
+            with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+                if Path(f"/proc/{child}/comm").read_text().strip() == "systemd":
+                    self._pid = int(child)
+        if not self._pid:
             return False
-        self._pid = int(children[0])
         ended = self.run("systemctl", "is-system-running", "--wait", check=False)
         return ended.stdout.strip() in {"running", "degraded"}
 
