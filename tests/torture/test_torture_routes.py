@@ -114,12 +114,17 @@ def _end(service: ServiceProcess, way: str) -> None:
 
 
 def where_all_are(stage: Stage) -> dict[str, str]:
-    """Return in which folder each file lies, wherever that is."""
+    """Return in which folder each file lies that is in one place; the others are under way."""
     folder = stage.world.folder
+    contents: dict[Path, bytes] = {}
+    for path in folder.rglob("*.csv"):
+        with contextlib.suppress(FileNotFoundError):  # moved between the listing and the look
+            contents[path] = path.read_bytes()
     found: dict[str, str] = {}
     for one in stage.world.dropped:
-        (path,) = (path for path in folder.rglob("*.csv") if path.read_bytes() == one.data)
-        found[one.path.name] = str(path.parent.relative_to(folder))
+        places = [path for path, data in contents.items() if data == one.data]
+        if len(places) == 1:
+            found[one.path.name] = str(places[0].parent.relative_to(folder))
     return found
 
 
