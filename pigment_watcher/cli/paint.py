@@ -2,19 +2,11 @@
 
 import click
 
-_GOOD = frozenset({"ok", "imported"})
-_WORTH_KNOWING = frozenset(
-    {"paused", "retrying", "waiting", "imported with skips", "gone", "returned"}
-)
-_UNDER_WAY = frozenset({"queued", "pushing", "importing", "archiving"})
+from pigment_watcher.views.moods import mood
+
+_COLOURS = {"good": "green", "warn": "yellow", "bad": "red", "open": "cyan"}
 
 
 def state(title: str, cell: str) -> str:
     """Colour a cell of the column STATE."""
-    if title != "STATE":
-        return cell
-    if cell in _UNDER_WAY:
-        return click.style(cell, fg="cyan")
-    if cell in _GOOD:
-        return click.style(cell, fg="green")
-    return click.style(cell, fg="yellow" if cell in _WORTH_KNOWING else "red")
+    return click.style(cell, fg=_COLOURS[mood(cell)]) if title == "STATE" else cell

@@ -56,10 +56,12 @@ class Identity:
     def expected_since(self, route: str, now: float) -> float:
         """Return since when files of a route are expected at some time: now, the first time."""
         key = f"expected since: {route}"
-        with self._database.writing():
-            if self._get(key) is None:
-                self._set(key, repr(now))
-            return float(self._get(key) or now)
+        known = self._get(key)
+        if known is None:
+            self._set(key, repr(now))
+            return now
+        with sound(f"since when files of {route!r} are expected"):
+            return float(known)
 
     def forget(self) -> None:
         """Be nobody, so that the next start begins a new instance."""

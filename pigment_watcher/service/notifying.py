@@ -22,8 +22,6 @@ from pigment_watcher.views.reader import Reader
 HEARTBEAT_S, ANSWER_S = 60.0, 10.0
 #: So many events are kept for a message; of others only their number.
 KEPT = 1000
-#: Seconds that a stop waits for what is not sent yet.
-LAST_S = 10.0
 
 _log = logging.getLogger(__name__)
 

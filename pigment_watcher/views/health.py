@@ -69,6 +69,11 @@ class Trouble:
     condition: Condition
     routes: tuple[str, ...]
 
+    @property
+    def is_alarm(self) -> bool:
+        """Whether somebody should look."""
+        return self.word in _UNHEALTHY
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RouteHealth:
@@ -103,7 +108,7 @@ class Health:
     @property
     def alarms(self) -> tuple[str, ...]:
         """Why not all is well, a sentence for each trouble."""
-        grave = [trouble for trouble in self.troubles if trouble.word in _UNHEALTHY]
+        grave = [trouble for trouble in self.troubles if trouble.is_alarm]
         late = [route for route in self.routes if route.state == LATE]
         stuck = self.facts.journal_stuck
         return (

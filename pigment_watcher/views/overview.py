@@ -75,6 +75,7 @@ def _trouble_object(trouble: Trouble, now: float) -> dict[str, Any]:
     condition = trouble.condition
     return {
         "state": trouble.word,
+        "alarm": trouble.is_alarm,
         "cause": condition.kind.value,
         "subject": condition.subject,
         "routes": trouble.routes,

@@ -12,6 +12,7 @@ from werkzeug.exceptions import HTTPException
 from pigment_watcher import errors
 from pigment_watcher.model import Outcome
 from pigment_watcher.views import show
+from pigment_watcher.views.moods import mood
 from pigment_watcher.web import charts, guard
 from pigment_watcher.web.source import Source
 
@@ -29,7 +30,12 @@ def application(source: Source, *, listens_on: str, token: str | None) -> flask.
     app.json.sort_keys = False  # type: ignore[attr-defined]  # the interface does not name it
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.jinja_env.filters.update(
-        age=show.age, moment=_moment, words=_words, size=show.size, printable=show.printable
+        age=show.age,
+        moment=_moment,
+        mood=mood,
+        printable=show.printable,
+        size=show.size,
+        words=_words,
     )
     app.jinja_env.globals.update(version=source.version, outcomes=[one.value for one in Outcome])
 

@@ -11,6 +11,7 @@ from web_fixtures import HOSTILE, NOW, Site, begin, block, fill, settings, site
 
 from pigment_watcher import errors
 from pigment_watcher.journal import Journal
+from pigment_watcher.model import Condition, ConditionKind
 from pigment_watcher.web import Server
 
 PAGES = ("/", "/?span=month", "/files", "/files/1", "/files/2")
@@ -200,3 +201,11 @@ def test_a_server_on_ipv6_answers(tmp_path: Path, journal: Journal) -> None:
         port = page.url.rpartition(":")[2]
         page.url = f"http://[::1]:{port}"
         assert page.get("/healthz").status_code == 200
+
+
+def test_what_is_an_alarm_is_said_once(page: Site, journal: Journal) -> None:
+    kind = ConditionKind.NOTHING_ARRIVED
+    journal.conditions.begin(Condition(kind=kind, subject="sales", since=NOW, detail="expected"))
+    text = page.get("/").text
+    assert text.count("missing: sales: expected") == 1
+    assert "Worth knowing" not in text
