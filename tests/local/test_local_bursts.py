@@ -68,9 +68,7 @@ def test_a_burst_that_overflows_the_queue_of_events_loses_and_doubles_nothing(
     ) as here:
         here.let_settle()
         act(here)
-        eventually(
-            lambda: len(here.service.events("job.finished")) == len(wanted) + 1, PATIENCE_S
-        )
+        eventually(lambda: len(here.service.events("job.finished")) == len(wanted) + 1, PATIENCE_S)
         sent = Counter(push.sha256 for push in here.pushes())
         assert sent == Counter(dict.fromkeys(wanted, 1))
         assert len(list((here.inbox / "done").iterdir())) == len(wanted) + 1
