@@ -21,6 +21,7 @@ _FOR_A_PERSON = 50
 _PAGE = 500
 
 _TITLES = ("JOB", "FOUND", "ROUTE", "FILE", "SIZE", "STATE", "TOOK", "REMARK")
+_NUMBERS = ("JOB", "SIZE")
 
 
 @click.command(
@@ -64,7 +65,7 @@ def history(
     if not jobs:
         click.echo("No files.")
         return
-    for line in show.table(_TITLES, [_row(job) for job in jobs], paint.state):
+    for line in paint.table(_TITLES, [_row(job) for job in jobs], _NUMBERS):
         click.echo(line)
     if limit is None and len(jobs) == most:
         click.echo(f"These are the latest {most}; --limit shows more.")
@@ -134,7 +135,7 @@ def trace(file: Path, what: str, *, as_json: bool) -> None:
 
 
 def _told(job: Job, story: Sequence[Step]) -> Iterator[str]:
-    yield f"Job {job.id}: {show.printable(job.name)}, {_state(job)}"
+    yield f"Job {job.id}: {show.printable(job.name)}, {paint.state(_state(job))}"
     for name, value in _facts(job):
         first, *rest = show.lines(value).split("\n")
         yield f"  {name + ':':<15}{first}"

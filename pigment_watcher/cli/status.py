@@ -19,6 +19,7 @@ from pigment_watcher.views.health import Health, RouteHealth
 EVERY_S = 2.0
 
 _TITLES = ("ROUTE", "STATE", "WAITING", "IN PROGRESS", "OLDEST", "LAST FILE")
+_NUMBERS = ("WAITING", "IN PROGRESS")
 
 
 @click.command(
@@ -92,7 +93,7 @@ def _for_people(found: Health, settings: Settings) -> Iterator[str]:
     yield f"Last 24 hours: {_counts(found.ended) or 'nothing ended'}."
     yield ""
     rows = [_row(route, facts.now) for route in found.routes]
-    yield from show.table(_TITLES, rows, paint.state)
+    yield from paint.table(_TITLES, rows, _NUMBERS)
     if found.troubles or facts.journal_stuck:
         yield ""
     if facts.journal_stuck:

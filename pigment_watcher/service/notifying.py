@@ -1,6 +1,7 @@
 """Tells people: gathers what happened, and sends it from a thread of its own."""
 
 import logging
+import math
 import threading
 import urllib.request
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -76,7 +77,7 @@ class Notifier(Listener):
             for audience in notify.audiences
         ]
         self._summed_up_at = clock.now()
-        self._beat_at = 0.0
+        self._beat_at = -math.inf
 
     @property
     def ear(self) -> Listener:
@@ -113,11 +114,11 @@ class Notifier(Listener):
     def run(self) -> None:
         """Send what is due until it is closed; then what is left, once."""
         while not self._closing:
-            self._wake.wait(self._wait_s())
-            self._wake.clear()
             self._send(self._due(self._clock.monotonic()))
             self._sum_up()
             self._beat()
+            self._wake.wait(self._wait_s())
+            self._wake.clear()
         self._send([box for box in self._boxes if box.pending])
 
     def close(self) -> None:

@@ -43,7 +43,9 @@ class Reader:
             found = overview.look(journal, settings, now=self._now())
             jobs = journal.jobs.in_progress(IN_PROGRESS)
         told = overview.of_health(found, settings)
-        told["in_progress"] = [records.of_job(job) for job in jobs]
+        told["in_progress"] = [
+            {**records.of_job(job), "stage_s": _stage_s(job, found.facts.now)} for job in jobs
+        ]
         return _plain(told)
 
     def files(
@@ -114,6 +116,12 @@ def _span(begin: float, ends: Sequence[Ends]) -> Record:
         "mean_s": round(sum(one.seconds for one in ends) / count, 3) if count else None,
         "longest_s": round(max(one.longest_s for one in ends), 3) if count else None,
     }
+
+
+def _stage_s(job: Job, now: float) -> float:
+    """Return for how many seconds a file has been where it stands."""
+    since = job.decided_at or job.importing_since or job.pushed_at or job.created_at
+    return round(max(0.0, now - since), 3)
 
 
 def _plain(record: Record) -> Record:

@@ -2,7 +2,7 @@
 
 import re
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 #: What is half a character: a byte of a name that is no UTF-8.
@@ -72,26 +72,14 @@ def size(count: int) -> str:
     return f"{count:,} bytes" if count != 1 else "1 byte"
 
 
-def table(
-    titles: Sequence[str],
-    rows: Sequence[Sequence[str]],
-    paint: Callable[[str, str], str] = lambda _title, cell: cell,
-) -> list[str]:
-    """Return lines whose columns begin below each other.
-
-    `paint` may colour a cell, by its column's title and its text.
-    """
+def table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    """Return lines whose columns begin below each other."""
     every = [titles, *rows]
     widths = [max(len(row[column]) for row in every) for column in range(len(titles))]
-    lines = []
-    for row in every:
-        cells = [
-            # The colour ends before the blanks, and does not count as width.
-            (cell if row is titles else paint(title, cell)) + " " * (width - len(cell))
-            for title, cell, width in zip(titles, row, widths, strict=True)
-        ]
-        lines.append("  ".join(cells).rstrip())
-    return lines
+    return [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in every
+    ]
 
 
 def examples(*commands: str) -> str:

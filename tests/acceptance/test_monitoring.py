@@ -1,14 +1,17 @@
 """The page and the figures of a running service."""
 
+import os
 import shutil
 import socket
 import subprocess
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 import requests
 from acceptance_fixtures import ROWS, ServiceProcess, command, write_config
 from notify_fixtures import webhook
+from wall_fixtures import Wall, build
 
 from pigment_watcher.simulator import Simulator
 
@@ -92,3 +95,31 @@ def test_an_address_that_is_none_ends_the_start_in_words(
     assert ended.returncode == 78
     assert "notify: address 1 of its file is no Apprise URL" in ended.stderr
     assert "secret" not in ended.stderr
+
+
+@pytest.mark.slow
+def test_a_heartbeat_comes_while_all_is_well_and_in_the_morning_how_the_day_was(
+    tmp_path: Path, pigment: Simulator
+) -> None:
+    wall = Wall(build(tmp_path), tmp_path / "shift")
+    wall.show(datetime(2026, 11, 30, 6, 59, 45, tzinfo=UTC).timestamp())
+    urls = tmp_path / "urls"
+    with webhook() as (url, taken):
+        urls.write_text(f"json://{url}\n")
+        urls.chmod(0o600)
+        notify = {"urls_file": str(urls), "summary": "07:00", "heartbeat_url": f"http://{url}/beat"}
+        config = write_config(tmp_path, pigment, top={"notify": notify})
+        environ = {**os.environ, **wall.environ, "TZ": "UTC"}
+        with ServiceProcess(config, environ=environ) as service:
+            service.ready()
+            with taken.came:
+                assert taken.came.wait_for(lambda: taken.gets == ["/beat"], 30.0)
+            (tmp_path / "sales" / "good.csv").write_text(ROWS)
+            service.wait_for("job.finished", outcome="imported")
+            assert taken.said == []
+            taken.wait_for(1, 90.0)  # it looks at the clock each minute
+            assert service.stop() == 0
+    (summary,) = taken.said
+    assert summary["title"] == "pigment-watcher: all is well"
+    assert "The last 24 hours, as of 2026-11-30 07:00:" in summary["message"]
+    assert "- sales: 1 imported" in summary["message"]

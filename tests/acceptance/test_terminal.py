@@ -70,12 +70,29 @@ def config(tmp_path: Path, pigment: Simulator) -> Path:
 def test_good_news_is_green_on_a_terminal_and_plain_everywhere_else(config: Path) -> None:
     coloured = Terminal("status", "--config", config)
     assert coloured.end() == 0
-    assert b"\x1b[32mok\x1b[0m" in coloured.said
+    assert b"\x1b[32mok" in coloured.said
     plain = Terminal("history", "--config", config, NO_COLOR="1")
     assert plain.end() == 0
     assert b"imported" in plain.said
     assert b"\x1b[3" not in plain.said
     assert "\x1b" not in command("status", "--config", config).stdout
+
+
+def test_a_table_fits_the_terminal_and_cuts_nothing_off(
+    config: Path, tmp_path: Path, pigment: Simulator
+) -> None:
+    long = "x" * 150 + ".csv"
+    with ServiceProcess(config) as service:
+        service.ready()
+        (tmp_path / "sales" / long).write_text(ROWS)
+        service.wait_for("job.finished", file=long)
+        assert service.stop() == 0
+    for told in ("history", "status"):
+        narrow = Terminal(told, "--config", config, COLUMNS="70", NO_COLOR="1")
+        assert narrow.end() == 0
+        assert max(map(len, narrow.said.decode().splitlines())) <= 70
+        assert narrow.said.count(b"x") == 150
+    assert f"  {long}  " in command("history", "--config", config).stdout
 
 
 def test_who_watches_sees_what_changes_until_ctrl_c(

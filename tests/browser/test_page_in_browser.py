@@ -68,6 +68,23 @@ def test_on_a_phone_nothing_but_tables_is_wider_than_the_screen(
             assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
 
 
+@pytest.mark.parametrize("screen", SCREENS)
+def test_ten_thousand_files_and_the_longest_name_spoil_no_view(
+    browser: Browser, page_site: Site, journal: Journal, screen: str
+) -> None:
+    fill(journal)
+    block(journal)
+    with journal.writing():
+        for number in range(10_000):
+            end(journal, f"file-{number:05}.csv", NOW - 60)
+        longest = end(journal, "x" * 251 + ".csv", NOW - 50)
+    for path in (*PATHS, f"/files/{longest.id}"):
+        with opened(browser, page_site.url + path, **SCREENS[screen]) as page:
+            assert violations(page) == []
+            width = page.viewport_size["width"] if page.viewport_size else 0
+            assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
 def test_a_name_that_means_harm_is_shown_and_does_nothing(
     browser: Browser, page_site: Site, journal: Journal
 ) -> None:

@@ -1,3 +1,4 @@
+import json
 import os
 import pwd
 import threading
@@ -95,6 +96,28 @@ def test_what_is_asked_for_waits_for_the_next_start(
     assert told.exit_code == 0
     assert told.stdout == "the service is not running: it will be done at its next start\n"
     assert (command.name, command.arguments, command.asked_by) == (name, stored, ME)
+
+
+@pytest.mark.parametrize(("succeeded", "code"), [(True, 0), (False, 1)])
+def test_programs_get_the_answer_as_json(config: Path, *, succeeded: bool, code: int) -> None:
+    with a_journal(config.parent), a_service(config, succeeded=succeeded):
+        told = run("pause", "sales", "--json", "--config", config)
+
+    answer = {"request": "pause", "route": "sales", "done": succeeded, "answer": "it is\nso"}
+    assert (told.exit_code, told.stderr) == (code, "")
+    assert json.loads(told.stdout) == answer
+
+
+def test_programs_get_an_object_for_each_retry(config: Path) -> None:
+    with a_journal(config.parent) as journal:
+        end(journal, add(journal, "a.csv")[0], Outcome.FAILED)
+        told = run("retry", "b.csv", "a.csv", "--json", "--config", config)
+
+    refused, later = map(json.loads, told.stdout.splitlines())
+    assert told.exit_code == 1
+    assert (refused["what"], refused["done"]) == ("b.csv", False)
+    assert "the journal knows no such job or file" in refused["answer"]
+    assert (later["what"], later["done"]) == ("a.csv", None)
 
 
 def test_a_path_means_the_same_file_to_the_service(

@@ -63,7 +63,13 @@ def test_the_overview_tells_what_waits_what_runs_and_what_ended(
     fill(journal)
     text = page.get("/").text
     assert "All is well" in text
-    for told in ("running.csv", "being imported by Pigment", "september.csv", "Why: july.csv"):
+    for told in (
+        "running.csv",
+        "being imported by Pigment",
+        "<td>49 s</td>",
+        "september.csv",
+        "Why: july.csv",
+    ):
         assert told in text
 
 
@@ -95,6 +101,12 @@ def test_a_file_that_waits_too_long_is_an_alarm(tmp_path: Path, journal: Journal
         ]
 
 
+def test_the_month_is_dear_to_draw_and_renewed_less_often(page: Site) -> None:
+    assert 'data-every="5"' in page.get("/").text
+    assert 'data-every="60"' in page.get("/?span=month").text
+    assert 'data-every="5"' in page.get("/files/999").text
+
+
 def test_files_are_searched_by_name_route_and_end(page: Site, journal: Journal) -> None:
     fill(journal)
 
@@ -123,7 +135,8 @@ def test_programs_get_the_same_as_people(page: Site, journal: Journal) -> None:
     fill(journal)
     status = page.get("/api/status").json()
     assert [route["waiting"] for route in status["routes"]] == [1, 0]
-    assert [job["file"] for job in status["in_progress"]] == ["running.csv"]
+    (running,) = status["in_progress"]
+    assert (running["file"], running["stage_s"]) == ("running.csv", 49.0)
     (story,) = page.get("/api/files/2").json()["files"]
     assert (story["file"], story["outcome"]) == (HOSTILE, "refused")
     assert [step["to"] for step in story["story"]][-1] == "FAILED"

@@ -1,8 +1,6 @@
 // Shows the page anew every few seconds while somebody looks; without scripts a reload does it.
 "use strict";
 
-const EVERY_MS = 5000;
-
 async function refresh() {
   const main = document.getElementById("main");
   const busy = document.hidden || main.contains(document.activeElement) || document.querySelector("details[open]");
@@ -18,4 +16,10 @@ async function refresh() {
   }
 }
 
-setInterval(refresh, EVERY_MS);
+// The page says how often: a view that is dear to draw is renewed less often.
+function wait() {
+  const seconds = Number(document.getElementById("main").dataset.every);
+  setTimeout(() => refresh().finally(wait), seconds * 1000);
+}
+
+wait();
