@@ -40,7 +40,8 @@ test: $(VENV)/dev.stamp  ## every test, and the coverage floors
 	$(BIN)/coverage report --fail-under=100 --include='$(PROVEN)'
 
 torture: $(VENV)/dev.stamp  ## break the service in every way: an hour; TORTURE=sample: 15 minutes
-	TORTURE=$(TORTURE) $(BIN)/pytest tests/torture --numprocesses 4 -o faulthandler_timeout=600
+	$(BIN)/python -m compileall -q pigment_watcher  # as an installed program is
+	TORTURE=$(TORTURE) WARM_STARTS=1 $(BIN)/pytest tests/torture --numprocesses 4 -o faulthandler_timeout=600
 
 bench: $(VENV)/run.stamp  ## measure everything beside what one would write instead: half an hour
 	$(BIN)/python -m bench $(BENCH)

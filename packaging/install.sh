@@ -24,6 +24,11 @@ case $PREFIX in
     /usr | /usr/local) units=$PREFIX/lib/systemd/system users=$PREFIX/lib/sysusers.d files=$PREFIX/lib/tmpfiles.d ;;
     *) units=/etc/systemd/system users=/etc/sysusers.d files=/etc/tmpfiles.d ;;
 esac
+# Where each shell looks for what completes a command; Debian's zsh reads below /usr by another name.
+zsh=$PREFIX/share/zsh/site-functions
+[ "$PREFIX" != /usr ] || zsh=$PREFIX/share/zsh/vendor-completions
+completions="bash:$PREFIX/share/bash-completion/completions/pigment-watcher zsh:$zsh/_pigment-watcher"
+completions="$completions fish:$PREFIX/share/fish/vendor_completions.d/pigment-watcher.fish"
 
 fail() {
     echo "install.sh: $*" >&2
@@ -90,9 +95,16 @@ make_surroundings() {
     put "$here/systemd/pigment-watcher.sysusers" "$users/pigment-watcher.conf"
     put "$here/systemd/pigment-watcher.tmpfiles" "$files/pigment-watcher.conf"
     for file in README.md CHANGELOG.md LICENSE config.example.yaml docs/configuration.md docs/drives.md \
-        docs/operations.md docs/reliability.md docs/monitoring.md docs/alerts.yml systemd/notify-reload.conf systemd/on-failure.conf \
-        systemd/pigment-watcher-failed@.service; do
+        docs/operations.md docs/reasons.md docs/reliability.md docs/monitoring.md docs/alerts.yml \
+        systemd/notify-reload.conf systemd/on-failure.conf systemd/pigment-watcher-failed@.service; do
         put "$here/$file" "$doc/${file##*/}"
+    done
+}
+
+make_completions() {
+    for one in $completions; do
+        mkdir -p "$DESTDIR$(dirname "${one#*:}")"
+        "$DESTDIR$lib/bin/python" -I -m pigment_watcher completion "${one%%:*}" >"$DESTDIR${one#*:}"
     done
 }
 
@@ -100,10 +112,18 @@ install_it() {
     find_python
     make_program
     make_surroundings
+    make_completions
     [ -n "$DESTDIR" ] || DOC=$doc sh "$here/packaging/configure.sh"
 }
 
-uninstall_it() {
+unmake_completions() {
+    for one in $completions; do
+        mkdir -p "$DESTDIR$(dirname "${one#*:}")"
+        "$DESTDIR$lib/bin/python" -I -m pigment_watcher completion "${one%%:*}" >"$DESTDIR${one#*:}"
+    done
+}
+
+install_it() {
     if [ -z "$DESTDIR" ] && [ -d /run/systemd/system ]; then
         # Not fatal: one that was never enabled, or a unit that is gone already.
         systemctl disable --now pigment-watcher.service || true
@@ -113,6 +133,9 @@ uninstall_it() {
     rm -f "$DESTDIR$PREFIX/bin/pigment-watcher" "$DESTDIR$units/pigment-watcher.service" \
         "$DESTDIR$units/pigment-watcher@.service" "$DESTDIR$users/pigment-watcher.conf" \
         "$DESTDIR$files/pigment-watcher.conf"
+    for one in $completions; do
+        rm -f "$DESTDIR${one#*:}"
+    done
     if [ -z "$DESTDIR" ]; then
         [ ! -d /run/systemd/system ] || systemctl daemon-reload
         echo "pigment-watcher is removed. Left: /etc/pigment-watcher, /var/lib/pigment-watcher (its" \

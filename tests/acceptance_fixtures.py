@@ -12,6 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+import warm_fixtures
 import yaml
 
 from pigment_watcher.simulator import DEMO_KEY, Simulator
@@ -126,12 +127,11 @@ class ServiceProcess:
         # Guards `lines`; told of each new line, and of the last one.
         self._changed = threading.Condition()
         self._ended = False
-        self._process = subprocess.Popen(
+        self._process = warm_fixtures.popen(
             [*map(str, program), "run", "--config", str(config), *arguments],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
-            text=True,
             errors="surrogateescape",
             env=environ,
         )

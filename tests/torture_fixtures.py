@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+import warm_fixtures
 from acceptance_fixtures import COMMAND, ROWS, ServiceProcess, write_config
 
 from pigment_watcher.files import names, reading
@@ -162,11 +163,11 @@ class World:
         What is not over after `patience_s` is told to stop, and killed if it does not.
         """
         words = [*under, *program, "run", "--once", "--config", self.config]
-        with subprocess.Popen(
+        with warm_fixtures.popen(
             list(map(str, words)),
+            stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            text=True,
             errors="surrogateescape",
             env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1", **(environ or {})},
             start_new_session=True,

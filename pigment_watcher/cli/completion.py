@@ -10,7 +10,8 @@ PROGRAM, VARIABLE = "pigment-watcher", "_PIGMENT_WATCHER_COMPLETE"
 
 
 @click.command(
-    help="Prints what a shell reads to complete commands, options and files.",
+    help="Prints what a shell reads to complete commands, options and files. `make install` and the"
+    " packages put it where shells look; this is for whoever installed by pip.",
     epilog=show.examples(
         "pigment-watcher completion bash > /etc/bash_completion.d/pigment-watcher",
         'eval "$(pigment-watcher completion zsh)"',

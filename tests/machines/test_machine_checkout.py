@@ -103,10 +103,15 @@ def test_a_checkout_is_installed_carries_a_file_and_is_removed(
     start(newer, pigment)
     drop(newer, "a.csv")
     arrives(newer, f"{INBOX}/done/a.csv")
+    known = newer.told(
+        "bash",
+        "-c",
+        ". /usr/local/share/bash-completion/completions/*; complete -p pigment-watcher",
+    )
+    assert "_pigment_watcher_completion" in known
     newer.run("make", "--directory=/root/checkout", "uninstall")
     assert newer.shown(UNIT, "ActiveState") == "inactive"
-    for gone in ("bin/pigment-watcher", "lib/pigment-watcher", f"lib/systemd/system/{UNIT}"):
-        assert not is_there(newer, f"/usr/local/{gone}")
+    assert newer.told("find", "/usr/local", "-name", "*pigment*") == ""
     kept = (CONFIG, "/var/lib/pigment-watcher/journal.db", f"{INBOX}/done/a.csv")
     assert all(is_there(newer, path) for path in kept)
 

@@ -31,7 +31,7 @@ def test_the_template_is_the_service_by_other_names() -> None:
 
 def test_the_installer_names_every_document_that_is_there() -> None:
     script = (CHECKOUT / "packaging" / "install.sh").read_text()
-    for name in ("configuration", "drives", "operations", "reliability"):
+    for name in ("configuration", "drives", "operations", "reasons", "reliability", "monitoring"):
         assert (CHECKOUT / "docs" / f"{name}.md").is_file()
         assert f"docs/{name}.md" in script
     for file in UNITS.iterdir():
