@@ -116,14 +116,7 @@ install_it() {
     [ -n "$DESTDIR" ] || DOC=$doc sh "$here/packaging/configure.sh"
 }
 
-unmake_completions() {
-    for one in $completions; do
-        mkdir -p "$DESTDIR$(dirname "${one#*:}")"
-        "$DESTDIR$lib/bin/python" -I -m pigment_watcher completion "${one%%:*}" >"$DESTDIR${one#*:}"
-    done
-}
-
-install_it() {
+uninstall_it() {
     if [ -z "$DESTDIR" ] && [ -d /run/systemd/system ]; then
         # Not fatal: one that was never enabled, or a unit that is gone already.
         systemctl disable --now pigment-watcher.service || true
