@@ -44,6 +44,7 @@ torture: $(VENV)/dev.stamp  ## break the service in every way: an hour; TORTURE=
 	TORTURE=$(TORTURE) WARM_STARTS=1 $(BIN)/pytest tests/torture --numprocesses 4 -o faulthandler_timeout=600
 
 bench: $(VENV)/run.stamp  ## measure everything beside what one would write instead: half an hour
+	$(BIN)/python -m compileall -q pigment_watcher  # as an installed program is
 	$(BIN)/python -m bench $(BENCH)
 
 screenshots: $(VENV)/dev.stamp  ## take the pictures of the status page anew; needs chromium

@@ -27,7 +27,9 @@ def main() -> None:
     for figure in chosen:
         began = time.monotonic()
         row = Row(figure, _measured(figure, Scale(said.quick)))
-        console.print(f"{figure.name}: {row.found.measured} ({time.monotonic() - began:.0f} s)")
+        beside = "".join(f"; {name}: {value}" for name, value in row.found.beside.items())
+        took_s = time.monotonic() - began
+        console.print(f"{figure.name}: {row.found.measured}{beside} ({took_s:.0f} s)")
         rows.append(row)
     page.show(rows, console)
     target = said.page or (None if said.only or said.quick else _PAGE)
