@@ -23,6 +23,7 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended"))
     chosen = [figure for figure in figures.ALL if not said.only or figure.name in said.only]
     console = Console(width=None if sys.stdout.isatty() else 140)
+    console.print(f"On {page.machine()}.")
     rows = []
     for figure in chosen:
         began = time.monotonic()

@@ -1,6 +1,7 @@
 """The table, for the terminal and as docs/performance.md."""
 
 import datetime as dt
+import functools
 import os
 import platform
 import timeit
@@ -61,8 +62,9 @@ def document(stem: str, rows: Sequence[Row], command: str, *, quick: bool) -> st
     return "\n".join(lines) + "\n"
 
 
+@functools.cache
 def machine() -> str:
-    """Return what it was measured on, in words."""
+    """Return what it was measured on, in words; first asked before anything else runs."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     return (
         f"{_processor()}, {os.cpu_count()} cores, {memory:.0f} GiB,"
