@@ -109,7 +109,7 @@ def _no_text(head: bytes) -> Verdict | None:
 
 
 def _not_a_csv(what: str, advice: str) -> Verdict:
-    return verdicts.invalid(f"This is {what} and no CSV, whatever its name says.", advice)
+    return verdicts.invalid(f"This is {what} and not a CSV file, whatever its name says.", advice)
 
 
 def ends_in_nul(head: bytes, tail: bytes) -> bool:

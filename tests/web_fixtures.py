@@ -83,7 +83,12 @@ class Site:
 
 @contextmanager
 def site(
-    told: Settings, *, host: str = "127.0.0.1", token: str | None = None, now: float = NOW
+    told: Settings,
+    *,
+    host: str = "127.0.0.1",
+    token: str | None = None,
+    now: float = NOW,
+    environment: str = "",
 ) -> Iterator[Site]:
     """Serve the page of some settings' journal while the block runs."""
     silent: list[str] = []
@@ -98,6 +103,7 @@ def site(
         metrics=metrics.Metrics("1.2", [one.name for one in told.routes]).page,
         metrics_type=metrics.CONTENT_TYPE,
         version="1.2",
+        environment=environment,
     )
     server = Server(host, 0, token, source)
     thread = threading.Thread(target=server.run, name="web")

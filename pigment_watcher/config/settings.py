@@ -24,11 +24,15 @@ _REPORTS = {
 
 @dataclass(frozen=True, slots=True)
 class Web:
-    """Where the page is shown; with a token, only to those who know it."""
+    """Where the page is shown; with a token, only to those who know it.
+
+    `environment` says which of several this is.
+    """
 
     host: str
     port: int
     token: Secret | None = None
+    environment: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +123,7 @@ def build(
         log_level=said.log.level,
         log_format=said.log.format,
         alarm_after_s=said.alarm_after,
-        web=None if said.web is None else Web(*said.web.listen, token),
+        web=None if said.web is None else Web(*said.web.listen, token, said.environment),
         notify=_notify(said, audiences),
         routes=routes,
         drives=drives,

@@ -37,6 +37,7 @@ class StatusPage:
             metrics=self._metrics.page,
             metrics_type=metrics.CONTENT_TYPE,
             version=__version__,
+            environment=self._web.environment,
         )
         token = None if self._web.token is None else self._web.token.reveal()
         self._server = Server(self._web.host, self._web.port, token, source)

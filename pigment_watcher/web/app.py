@@ -12,7 +12,7 @@ from werkzeug.exceptions import HTTPException
 from pigment_watcher import errors
 from pigment_watcher.model import Outcome
 from pigment_watcher.views import show
-from pigment_watcher.views.moods import mood
+from pigment_watcher.views.moods import MEANINGS, mood
 from pigment_watcher.web import charts, guard
 from pigment_watcher.web.source import Source
 
@@ -20,6 +20,16 @@ from pigment_watcher.web.source import Source
 PAGE = 50
 #: The most that a program may ask for at a time.
 MOST = 1000
+
+#: What the steps of a story are called for people.
+_STEPS = {
+    "job.found": "seen in the inbox, complete",
+    "job.claimed": "taken from the inbox",
+    "job.pushing": "being sent",
+    "job.pushed": "sent; Pigment is importing it",
+    "job.decided": "the outcome is known",
+    "job.finished": "in its last place",
+}
 
 _log = logging.getLogger(__name__)
 
@@ -31,13 +41,20 @@ def application(source: Source, *, listens_on: str, token: str | None) -> flask.
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.jinja_env.filters.update(
         age=show.age,
+        missed=_missed,
         moment=_moment,
         mood=mood,
         printable=show.printable,
         size=show.size,
         words=_words,
     )
-    app.jinja_env.globals.update(version=source.version, outcomes=[one.value for one in Outcome])
+    app.jinja_env.globals.update(
+        version=source.version,
+        environment=source.environment,
+        outcomes=[one.value for one in Outcome],
+        meanings={one.value: meaning for one, meaning in MEANINGS.items()},
+        steps=_STEPS,
+    )
 
     @app.before_request
     def let_in() -> ResponseReturnValue | None:
@@ -78,10 +95,11 @@ def _add_pages(app: flask.Flask, source: Source) -> None:
     @app.get("/")
     def overview() -> str:
         span = "month" if flask.request.args.get("span") == "month" else "day"
-        ends = reader.ends(span)
+        ends, now = reader.ends(span), source.overview()
         return flask.render_template(
             "overview.html",
-            now=source.overview(),
+            now=now,
+            missed=_missed(now["last_24h"]),
             silent=source.silent(),
             latest=reader.files(named="", route=None, outcome=None, before=None, most=10),
             span=span,
@@ -170,6 +188,11 @@ def _moment(iso: str | None) -> str:
     if not iso:
         return "-"
     return datetime.fromisoformat(iso).astimezone().strftime("%Y-%m-%d %H:%M:%S %Z")
+
+
+def _missed(ended: Mapping[str, int]) -> int:
+    """Return how many files were not imported, of counts by outcome."""
+    return sum(ended.get(outcome, 0) for outcome in charts.KINDS["failed"])
 
 
 def _words(name: str | Mapping[str, Any] | None) -> str:

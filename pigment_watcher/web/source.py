@@ -38,7 +38,7 @@ class Source:
     """What the page asks.
 
     `silent` tells which threads are overdue, `scanned` how many seconds ago the folder of each
-    route was looked through, `metrics` draws up figures.
+    route was looked through, `metrics` draws up figures, `environment` is which of several this is.
     """
 
     reader: Reader
@@ -47,6 +47,7 @@ class Source:
     metrics: Callable[[Record], bytes]
     metrics_type: str
     version: str
+    environment: str = ""
 
     def overview(self) -> Record:
         """Return how everything is; of each route, when its folder was looked through last."""

@@ -11,7 +11,7 @@ from web_fixtures import HOSTILE, NOW, Site, begin, block, fill, settings, site
 
 from pigment_watcher import errors
 from pigment_watcher.journal import Journal
-from pigment_watcher.model import Condition, ConditionKind
+from pigment_watcher.model import Condition, ConditionKind, Outcome
 from pigment_watcher.web import Server
 
 PAGES = ("/", "/?span=month", "/files", "/files/1", "/files/2")
@@ -62,11 +62,12 @@ def test_the_overview_tells_what_waits_what_runs_and_what_ended(
 ) -> None:
     fill(journal)
     text = page.get("/").text
-    assert "All is well" in text
+    assert "All works, but 1 file was not imported" in text
+    assert 'href="/files?outcome=refused">1 refused</a>' in text
     for told in (
         "running.csv",
         "being imported by Pigment",
-        "<td>49 s</td>",
+        ">49 s</td>",
         "september.csv",
         "Why: july.csv",
     ):
@@ -222,3 +223,16 @@ def test_what_is_an_alarm_is_said_once(page: Site, journal: Journal) -> None:
     text = page.get("/").text
     assert text.count("missing: sales: expected") == 1
     assert "Worth knowing" not in text
+
+
+def test_a_page_says_which_of_several_services_it_is_of(tmp_path: Path, journal: Journal) -> None:
+    with site(settings(tmp_path), environment="test") as page:
+        assert "<strong>test</strong>" in page.get("/files").text
+
+
+def test_each_outcome_and_each_step_is_told_in_plain_words(page: Site, journal: Journal) -> None:
+    fill(journal)
+    assert page.get("/files").text.count("<dt>") == len(Outcome)
+    story = page.get("/files/2").text
+    assert "It was not taken: Pigment refused it, or its content was imported before." in story
+    assert "seen in the inbox, complete" in story

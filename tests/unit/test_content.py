@@ -224,7 +224,7 @@ def test_what_is_no_csv_is_named_and_refused(data: bytes, what: str, allow_empty
 
     assert verdict is not None
     assert verdict.outcome is Outcome.INVALID
-    assert verdict.reason == f"This is {what} and no CSV, whatever its name says."
+    assert verdict.reason == f"This is {what} and not a CSV file, whatever its name says."
     assert "drop" in verdict.advice
 
 
