@@ -43,7 +43,9 @@ def main() -> None:
     if program is None:
         sys.exit("chromium is not installed")
     with tempfile.TemporaryDirectory() as name, Simulator(import_s=0.3) as pigment:
-        folder = Path(name)
+        # A name as on a server, and not one that looks as if it were gone tomorrow.
+        folder = Path(name, "srv", "exports")
+        folder.mkdir(parents=True)
         environ = {**os.environ, "PIGMENT_API_KEY": DEMO_KEY}
         file = str(_config(folder, pigment))
         command = [sys.executable, "-m", "pigment_watcher", "run", "--config", file]
@@ -68,6 +70,7 @@ def _config(folder: Path, pigment: Simulator) -> Path:
     said = {
         "pigment": {"url": pigment.url},
         "state_directory": str(folder / "state"),
+        "environment": "production",
         "web": {"listen": f"127.0.0.1:{PORT}"},
         "routes": routes,
     }
