@@ -24,6 +24,8 @@ disable_created_metrics()  # type: ignore[no-untyped-call]
 _PREFIX = "pigment_watcher_"
 #: From what is instant to a night, in seconds.
 _SECONDS = (0.5, 1, 2, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 14400, 43200)
+#: From a few rows to what takes an hour.
+_BYTES = tuple(10.0**power for power in range(3, 11))
 #: What the rows of a report are called here.
 _ROWS = ("inserted", "updated", "deleted", "skipped")
 
@@ -40,9 +42,9 @@ class Metrics(Listener):
         self._files = Counter(
             f"{_PREFIX}files", "Files that ended.", ["route", "outcome"], registry=registry
         )
-        self._bytes = Counter(
-            f"{_PREFIX}sent_bytes", "Bytes of files that Pigment took.", ["route"],
-            registry=registry,
+        self._bytes = Histogram(
+            f"{_PREFIX}sent_bytes", "Sizes of the files that Pigment took.", ["route"],
+            buckets=_BYTES, registry=registry,
         )  # fmt: skip
         self._rows = Counter(
             f"{_PREFIX}rows", "Rows by what Pigment's report says of them.", ["route", "result"],
@@ -67,7 +69,7 @@ class Metrics(Listener):
             return
         self._files.labels(job.route, job.outcome.value).inc()
         if job.importing_since is not None:
-            self._bytes.labels(job.route).inc(job.bytes_sent or 0)
+            self._bytes.labels(job.route).observe(job.bytes_sent or 0)
         counts = {} if job.report is None else job.report.counts
         for result in _ROWS:
             if counts.get(result):
@@ -113,6 +115,7 @@ class _Gauges:
         self._healthy = gauge("healthy", "1 if nothing is blocked, lost, stuck, held or late.")
         self._used = gauge("requests_used", "Requests that count against the limit now.")
         self._limit = gauge("requests_limit", "Requests that are allowed in one span.")
+        self._left = gauge("requests_left", "Requests that are left of these now.")
 
     def set(self, overview: Mapping[str, Any]) -> None:
         """Take over what the journal tells."""
@@ -127,8 +130,10 @@ class _Gauges:
                 self._scanned.labels(name).set(route["last_scan_s"])
             self._state.labels(name, route["state"]).set(1)
         self._healthy.set(overview["healthy"])
-        self._used.set(overview["requests"]["used"])
-        self._limit.set(overview["requests"]["limit"])
+        used, limit = overview["requests"]["used"], overview["requests"]["limit"]
+        self._used.set(used)
+        self._limit.set(limit)
+        self._left.set(max(0, limit - used))
 
 
 def _seconds(registry: CollectorRegistry, name: str, text: str) -> Histogram:

@@ -151,7 +151,9 @@ def _add_programs(app: flask.Flask, source: Source) -> None:
 
     @app.get("/metrics")
     def metrics() -> ResponseReturnValue:
-        return source.metrics(source.overview()), 200, {"Content-Type": source.metrics_type}
+        told = source.overview()
+        told = {**told, "healthy": told["healthy"] and not source.silent()}
+        return source.metrics(told), 200, {"Content-Type": source.metrics_type}
 
     @app.get("/healthz")
     def healthz() -> ResponseReturnValue:

@@ -88,9 +88,11 @@ def test_health_is_good_while_nothing_is_wrong_and_bad_while_a_thread_is_silent(
     page: Site,
 ) -> None:
     assert (page.get("/healthz").status_code, page.get("/healthz").json()["alarms"]) == (200, [])
+    assert "pigment_watcher_healthy 1.0" in page.get("/metrics").text
     page.silent.append("worker-2")
     assert page.get("/healthz").json()["alarms"] == ["worker-2 does not answer"]
     assert page.get("/healthz").status_code == 503
+    assert "pigment_watcher_healthy 0.0" in page.get("/metrics").text
     assert "worker-2 does not answer" in page.get("/").text
 
 

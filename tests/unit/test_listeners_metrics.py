@@ -44,7 +44,7 @@ def ended(metrics: Metrics, outcome: Outcome, **said: Any) -> None:
 def test_every_route_begins_with_zeros(metrics: Metrics) -> None:
     found = figures(metrics)
     assert found['files_total{outcome="imported",route="costs"}'] == 0
-    assert found['sent_bytes_total{route="sales"}'] == 0
+    assert found['sent_bytes_sum{route="sales"}'] == 0
     assert found['build_info{version="1.2"}'] == 1
 
 
@@ -55,7 +55,7 @@ def test_an_imported_file_counts_with_its_bytes_rows_and_times(metrics: Metrics)
           **times)  # fmt: skip
     found = figures(metrics)
     assert found['files_total{outcome="imported_with_skips",route="sales"}'] == 1
-    assert found['sent_bytes_total{route="sales"}'] == 999
+    assert found['sent_bytes_sum{route="sales"}'] == 999
     assert found['rows_total{result="inserted",route="sales"}'] == 5
     assert found['rows_total{result="skipped",route="sales"}'] == 2
     for name, seconds in (("wait", 3.0), ("push", 1.0), ("import", 6.0), ("file", 11.0)):
@@ -66,7 +66,7 @@ def test_a_file_that_was_never_pushed_sent_nothing(metrics: Metrics) -> None:
     ended(metrics, Outcome.INVALID, finished_at=101.0, bytes_sent=5)
     found = figures(metrics)
     assert found['files_total{outcome="invalid",route="sales"}'] == 1
-    assert found['sent_bytes_total{route="sales"}'] == 0
+    assert found['sent_bytes_sum{route="sales"}'] == 0
     assert 'push_seconds_sum{route="sales"}' not in found
 
 
@@ -85,6 +85,7 @@ def test_gauges_tell_how_everything_is_when_they_are_asked(metrics: Metrics) -> 
     assert 'last_scan_age_seconds{route="costs"}' not in found
     assert found['route_state{route="sales",state="blocked"}'] == 1
     assert (found["healthy"], found["requests_used"], found["requests_limit"]) == (0, 7, 400)
+    assert found["requests_left"] == 393
 
 
 def test_a_route_that_is_gone_is_shown_no_more(metrics: Metrics) -> None:
