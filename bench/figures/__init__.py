@@ -1,7 +1,7 @@
 """All figures, in the order of the table."""
 
 from bench.figure import Figure
-from bench.figures import idle, large, latency, requests, start, throughput
+from bench.figures import idle, large, latency, requests, start, throughput, views
 
 ALL: tuple[Figure, ...] = (
     *requests.FIGURES,
@@ -9,5 +9,6 @@ ALL: tuple[Figure, ...] = (
     *large.FIGURES,
     *latency.FIGURES,
     *start.FIGURES,
+    *views.FIGURES,
     *idle.FIGURES,
 )
