@@ -3,13 +3,13 @@
 import statistics
 import subprocess
 import sys
-import time
 from collections.abc import Sequence
 
 from bench import processes
 from bench.contestants import COMMAND, Loop, Service, loops, write_config
 from bench.figure import Figure, Found, Scale
 from bench.finished import finish
+from bench.timing import median_s, milliseconds
 from bench.world import World
 
 _MIB = 2**20
@@ -62,12 +62,12 @@ def version(scale: Scale) -> Found:  # noqa: ARG001  # there is nothing to scale
     """The median of nine calls."""
     found = _median_s([*COMMAND, "--version"])
     beside = {
-        "python -c pass": _milliseconds(_median_s([sys.executable, "-c", "pass"])),
-        "python -c 'import requests'": _milliseconds(
+        "python -c pass": milliseconds(_median_s([sys.executable, "-c", "pass"])),
+        "python -c 'import requests'": milliseconds(
             _median_s([sys.executable, "-c", "import requests"])
         ),
     }
-    return Found(_milliseconds(found), found <= 0.150, beside)
+    return Found(milliseconds(found), found <= 0.150, beside)
 
 
 def status(scale: Scale) -> Found:
@@ -78,21 +78,12 @@ def status(scale: Scale) -> Found:
         config = write_config(world, {}, {}, {})
         found = _median_s([*COMMAND, "status", "--config", str(config)])
         listing = _median_s(["ls", str(world.inboxes[0] / "done")])
-    beside = {"ls done/": _milliseconds(listing)}
-    return Found(_milliseconds(found), found <= 0.400, beside)
+    beside = {"ls done/": milliseconds(listing)}
+    return Found(milliseconds(found), found <= 0.400, beside)
 
 
 def _median_s(command: Sequence[str]) -> float:
-    found = []
-    for _ in range(_TRIES):
-        began = time.monotonic()
-        subprocess.run(command, capture_output=True, check=False)
-        found.append(time.monotonic() - began)
-    return statistics.median(found)
-
-
-def _milliseconds(seconds: float) -> str:
-    return f"{seconds * 1000:.0f} ms"
+    return median_s(lambda: subprocess.run(command, capture_output=True, check=False), _TRIES)
 
 
 FIGURES = (

@@ -1,14 +1,13 @@
 """What the status page costs when there is much to show."""
 
 import socket
-import statistics
-import time
 import urllib.request
 
 from bench import processes
 from bench.contestants import Service
 from bench.figure import Figure, Found, Scale
 from bench.finished import finish
+from bench.timing import median_s, milliseconds
 from bench.world import World
 
 _TRIES = 5
@@ -36,7 +35,7 @@ def page(scale: Scale) -> Found:
     with World(1) as world, Service(world) as service:
         without = processes.peak_bytes(service.pid)
     slowest = max(took.values())
-    text = ", ".join(f"{name}: {seconds * 1000:.0f} ms" for name, seconds in took.items())
+    text = ", ".join(f"{name}: {milliseconds(seconds)}" for name, seconds in took.items())
     return Found(
         f"{text}; {peak / _MIB:.0f} MiB",
         slowest <= 1.0,
@@ -45,13 +44,11 @@ def page(scale: Scale) -> Found:
 
 
 def _median_s(port: int, path: str) -> float:
-    found = []
-    for _ in range(_TRIES):
-        began = time.monotonic()
+    def view() -> None:
         with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=60.0) as answer:
             answer.read()
-        found.append(time.monotonic() - began)
-    return statistics.median(found)
+
+    return median_s(view, _TRIES)
 
 
 def _free_port() -> int:

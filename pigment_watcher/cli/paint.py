@@ -42,7 +42,8 @@ def _drawn(
         drawn.add_column(title, justify="right" if is_number else "left", overflow="fold")
     for row in rows:
         cells = zip(titles, row, strict=True)
-        drawn.add_row(*(Text(cell, _style(title, cell)) for title, cell in cells))
+        # Spans, not styles of whole cells: the blanks beside a word are none of its colour.
+        drawn.add_row(*(Text.assemble((cell, _style(title, cell))) for title, cell in cells))
     console = Console(highlight=False)
     with console.capture() as captured:
         console.print(drawn)

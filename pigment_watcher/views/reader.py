@@ -44,7 +44,7 @@ class Reader:
             jobs = journal.jobs.in_progress(IN_PROGRESS)
         told = overview.of_health(found, settings)
         told["in_progress"] = [
-            {**records.of_job(job), "stage_s": _stage_s(job, found.facts.now)} for job in jobs
+            {**records.of_job(job), **_stage(job, found.facts.now)} for job in jobs
         ]
         return _plain(told)
 
@@ -118,10 +118,10 @@ def _span(begin: float, ends: Sequence[Ends]) -> Record:
     }
 
 
-def _stage_s(job: Job, now: float) -> float:
-    """Return for how many seconds a file has been where it stands."""
+def _stage(job: Job, now: float) -> Record:
+    """Return since when, and for how many seconds, a file has been where it stands."""
     since = job.decided_at or job.importing_since or job.pushed_at or job.created_at
-    return round(max(0.0, now - since), 3)
+    return {"stage_since": show.iso(since), "stage_s": round(max(0.0, now - since), 3)}
 
 
 def _plain(record: Record) -> Record:

@@ -51,7 +51,6 @@ def application(source: Source, *, listens_on: str, token: str | None) -> flask.
     app.jinja_env.globals.update(
         version=source.version,
         environment=source.environment,
-        outcomes=[one.value for one in Outcome],
         meanings={one.value: meaning for one, meaning in MEANINGS.items()},
         steps=_STEPS,
     )

@@ -70,7 +70,7 @@ def config(tmp_path: Path, pigment: Simulator) -> Path:
 def test_good_news_is_green_on_a_terminal_and_plain_everywhere_else(config: Path) -> None:
     coloured = Terminal("status", "--config", config)
     assert coloured.end() == 0
-    assert b"\x1b[32mok" in coloured.said
+    assert b"\x1b[32mok\x1b[0m" in coloured.said
     plain = Terminal("history", "--config", config, NO_COLOR="1")
     assert plain.end() == 0
     assert b"imported" in plain.said
