@@ -20,7 +20,7 @@ from pigment_watcher.model import (
     Route,
     ServiceEvent,
 )
-from pigment_watcher.service import Service
+from pigment_watcher.service.service import Service
 from pigment_watcher.simulator import DEMO_KEY
 
 

@@ -19,7 +19,7 @@ from pigment_watcher import config
 from pigment_watcher.cli import demo_files, demo_view, interrupt
 from pigment_watcher.cli.demo_files import Sample
 from pigment_watcher.model import JobEvent, Listener, Outcome, ServiceEvent
-from pigment_watcher.service import Service
+from pigment_watcher.service.service import Service
 from pigment_watcher.simulator import DEMO_KEY, Simulator
 from pigment_watcher.views import show
 

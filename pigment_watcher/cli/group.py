@@ -8,6 +8,7 @@ from typing import IO, Any
 import click
 
 from pigment_watcher import __version__, errors
+from pigment_watcher.cli import reading
 from pigment_watcher.views import show
 
 #: What each command does, and the module of this package that holds it. Only the module of the
@@ -71,7 +72,8 @@ class Group(click.Group):
         """Return a command by its name."""
         if cmd_name not in COMMANDS:
             return None
-        module = importlib.import_module(f"pigment_watcher.cli.{COMMANDS[cmd_name][0]}")
+        with reading.modules():
+            module = importlib.import_module(f"pigment_watcher.cli.{COMMANDS[cmd_name][0]}")
         found: click.Command = getattr(module, cmd_name.replace("-", "_"))
         return found
 

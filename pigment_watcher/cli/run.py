@@ -7,11 +7,10 @@ from pathlib import Path
 
 import click
 
-from pigment_watcher.cli import access
+from pigment_watcher.cli import access, reading
 from pigment_watcher.config import Settings
-from pigment_watcher.listeners import logs
-from pigment_watcher.service import Service
 from pigment_watcher.service.companions import Companion
+from pigment_watcher.service.state import StateDirectory
 from pigment_watcher.views import show
 
 
@@ -34,9 +33,15 @@ def run(file: Path, *, once: bool) -> None:
     """Run the service until a signal, or once."""
     load = partial(access.load, file, need_keys=True, probe_folders=True)
     settings = load()
+    state = StateDirectory(settings.state_directory)
+    state.take()
+    with reading.modules():  # while the journal is looked through
+        from pigment_watcher.listeners import logs  # noqa: PLC0415
+        from pigment_watcher.service.service import Service  # noqa: PLC0415
     logs.configure(level=settings.log_level, format=settings.log_format)
     service = Service(
         settings,
+        state=state,
         load=load,
         listeners=[logs.LogListener()],
         run_once=once,

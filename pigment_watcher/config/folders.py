@@ -3,7 +3,6 @@
 import contextlib
 import errno
 import os
-import ssl
 import stat
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -92,6 +91,8 @@ def state(directory: Path, report: Report) -> bool:
 
 def certificates(bundle: Path, report: Report) -> None:
     """Try whether a file holds certificates that TLS can use."""
+    import ssl  # noqa: PLC0415  # most name no file, and it takes long to read
+
     try:
         ssl.create_default_context(cafile=bundle)
     except OSError as error:

@@ -1,27 +1,17 @@
 """One drive: touched here if it is local, else by helpers that may hang in our stead."""
 
-import contextlib
-import multiprocessing
-import os
-import pickle
-import subprocess
-import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from pigment_watcher import errors
 from pigment_watcher.running import CALL_S, Run, directly
 
-Result = TypeVar("Result")
+if TYPE_CHECKING:
+    from pigment_watcher.drives.line import Line
 
-#: Between two looks whether the drive was found to hang meanwhile, in seconds.
-_LOOK_UP_S = 0.2
-#: A helper that is asked to end gets so many seconds; one that hangs is left behind.
-_GOODBYE_S = 1.0
-#: Helpers need no secrets.
-_SECRETS = frozenset({"PIGMENT_API_KEY", "CREDENTIALS_DIRECTORY"})
+Result = TypeVar("Result")
 
 
 class Drive:
@@ -34,7 +24,7 @@ class Drive:
 
     def __init__(self, point: Path | None = None) -> None:
         self.point = point
-        self._stuck: list[subprocess.Popen[bytes]] = []
+        self._stuck: list[Line] = []
         self._is_given_up = False
         # Guards the list above.
         self._lock = threading.Lock()
@@ -67,17 +57,14 @@ class Drive:
     def answers(self) -> bool:
         """Return whether no helper hangs; those that were let go are buried."""
         with self._lock:
-            self._stuck = [process for process in self._stuck if process.poll() is None]
+            self._stuck = [helper for helper in self._stuck if helper.is_alive]
             return not self._stuck and not self._is_given_up
 
-    def abandon(self, process: "subprocess.Popen[bytes]") -> None:
+    def abandon(self, helper: "Line") -> None:
         """Leave a helper behind; the kernel ends it as soon as it can."""
-        process.kill()
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(_LOOK_UP_S)
-            return
-        with self._lock:
-            self._stuck.append(process)
+        if not helper.kill():
+            with self._lock:
+                self._stuck.append(helper)
 
     def lost(self, why: str) -> errors.FolderLost:
         """Return the error that says that the drive can't be used now."""
@@ -90,7 +77,7 @@ class _Channel:
     def __init__(self, drive: Drive) -> None:
         self._drive = drive
         self._one_at_a_time = threading.Lock()
-        self._helper: _Helper | None = None
+        self._helper: Line | None = None
 
     def run(self, call: Callable[[], Result], within_s: float = CALL_S) -> Result:
         """Make a call. Raises FolderLost, and what the call raises."""
@@ -102,7 +89,7 @@ class _Channel:
                 is_result, answer = helper.ask(call, within_s, self._drive.answers)
             except TimeoutError as error:
                 self._helper = None
-                self._drive.abandon(helper.process)
+                self._drive.abandon(helper)
                 helper.hang_up()
                 raise self._drive.lost(f"it did not answer within {within_s:g} s") from error
             except (EOFError, OSError) as error:
@@ -116,58 +103,16 @@ class _Channel:
         """Let the helper go, if there is one."""
         helper, self._helper = self._helper, None
         if helper is not None and not helper.dismiss():
-            self._drive.abandon(helper.process)
+            self._drive.abandon(helper)
 
-    def _ready(self) -> "_Helper":
+    def _ready(self) -> "Line":
         if self._helper is None:
+            # Where all drives are local it is never needed, and takes long to read.
+            from pigment_watcher.drives.line import Line  # noqa: PLC0415
+
             try:
-                self._helper = _Helper()
+                self._helper = Line()
             except OSError as error:
                 why = f"no helper process can be started for it: {error.strerror}"
                 raise self._drive.lost(why) from error
         return self._helper
-
-
-class _Helper:
-    """A helper process and the line to it."""
-
-    def __init__(self) -> None:
-        self._line, far_end = multiprocessing.Pipe()
-        with far_end:
-            self.process = subprocess.Popen(  # noqa: S603
-                [sys.executable, "-m", "pigment_watcher.drives.helper", str(far_end.fileno())],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                # Or one that hangs would keep a pipe open that our own reader waits for.
-                stderr=subprocess.DEVNULL,
-                pass_fds=[far_end.fileno()],
-                env={name: said for name, said in os.environ.items() if name not in _SECRETS},
-            )
-
-    def ask(
-        self, call: Callable[[], object], within_s: float, goes_on: Callable[[], bool]
-    ) -> tuple[bool, Any]:
-        """Return whether the call returned, and its result or its error.
-
-        Raises TimeoutError, also when `goes_on` says no, EOFError, OSError.
-        """
-        self._line.send_bytes(pickle.dumps(call))
-        left_s = within_s
-        while not self._line.poll(min(left_s, _LOOK_UP_S)):
-            left_s -= _LOOK_UP_S
-            if left_s <= 0 or not goes_on():
-                raise TimeoutError
-        answer: tuple[bool, Any] = pickle.loads(self._line.recv_bytes())  # noqa: S301
-        return answer
-
-    def hang_up(self) -> None:
-        """Close the line."""
-        self._line.close()
-
-    def dismiss(self) -> bool:
-        """Close the line and return whether the process ended."""
-        self.hang_up()
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self.process.wait(_GOODBYE_S)
-            return True
-        return False

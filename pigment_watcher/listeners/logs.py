@@ -11,9 +11,7 @@ from pathlib import PurePath
 from types import TracebackType
 from typing import TextIO
 
-import structlog
-from structlog.typing import EventDict, Processor, WrappedLogger
-
+from pigment_watcher.listeners.plain_structlog import EventDict, Processor, WrappedLogger, structlog
 from pigment_watcher.model import (
     ConditionEvent,
     ConditionKind,

@@ -1,5 +1,4 @@
-"""The composition root: builds the rooms, starts them in order, and stops them in reverse."""
+"""The composition root: builds the rooms, starts them in order, and stops them in reverse.
 
-from pigment_watcher.service.service import Service
-
-__all__ = ["Service"]
+Nothing is imported here: what holds the state directory is needed before all the rest is read.
+"""

@@ -12,9 +12,9 @@ from pigment_watcher import __version__, errors
 from pigment_watcher.clock import Clock
 from pigment_watcher.config import Settings
 from pigment_watcher.drives import Drives
-from pigment_watcher.files import moves, places
+from pigment_watcher.files import places
 from pigment_watcher.heartbeat import Heartbeats
-from pigment_watcher.journal import Journal, ServiceLock
+from pigment_watcher.journal import Journal
 from pigment_watcher.listeners import Chorus
 from pigment_watcher.listeners.systemd import Systemd
 from pigment_watcher.model import ConditionKind, DetailedReport, Listener
@@ -29,6 +29,7 @@ from pigment_watcher.service.operations import Operations
 from pigment_watcher.service.recovery import Recovery, begin_instance
 from pigment_watcher.service.reloading import Reloading
 from pigment_watcher.service.signals import Signals, Wake
+from pigment_watcher.service.state import StateDirectory
 from pigment_watcher.service.status import sentence
 from pigment_watcher.service.threads import Supervised
 from pigment_watcher.worker import Desk, Office, Worker
@@ -55,6 +56,7 @@ class Service:
         settings: Settings,
         *,
         load: Callable[[], Settings],
+        state: StateDirectory | None = None,
         listeners: Sequence[Listener] = (),
         environ: Mapping[str, str] = os.environ,
         run_once: bool = False,
@@ -68,7 +70,7 @@ class Service:
         self._systemd = Systemd(environ)
         self._clock = Clock()
         self._heartbeats = Heartbeats(self._clock.monotonic)
-        self._lock = ServiceLock(settings.state_directory)
+        self._state = state or StateDirectory(settings.state_directory)
         self._listener = Chorus([*listeners, *(one.ear for one in companions)])
         self._give_up = threading.Event()
         self._threads: list[Supervised] = []
@@ -91,8 +93,7 @@ class Service:
         Raises OperatorError if it can't start, or can't go on.
         """
         with self._signals:
-            _make_state_directory(self._settings.state_directory)
-            self._lock.take()
+            self._state.take()
             try:
                 self._build()
                 self._start()
@@ -105,7 +106,7 @@ class Service:
         """Open the journal and make the rooms, without a thread yet."""
         settings, clock = self._settings, self._clock
         connect(settings).close()  # a certificate bundle that can't be used is said here
-        self._journal = Journal.open(settings.state_directory)
+        self._journal = self._state.journal()
         self._drives = _drives(self._journal)
         instance = begin_instance(self._journal, _folders(settings), self._drives)
         recorder = self._recorder = Recorder(self._journal, self._listener, clock)
@@ -196,9 +197,7 @@ class Service:
         self._systemd.stopping()
         if hasattr(self, "_office"):
             self._stop_threads()
-        if hasattr(self, "_journal"):
-            self._journal.close()
-        self._lock.drop()  # last: the next service may only start when nothing of us acts
+        self._state.drop()  # last: the next service may only start when nothing of us acts
         self._systemd.close()
 
     def _stop_threads(self) -> None:
@@ -358,12 +357,6 @@ class Service:
             return False
         self._next[what] = now + every_s * random.uniform(0.9, 1.1)  # noqa: S311
         return True
-
-
-def _make_state_directory(directory: Path) -> None:
-    """Make the state directory, for us alone; a power cut must not take the journal with it."""
-    with moves.translated(directory):
-        moves.make_folder(directory, mode=0o700)
 
 
 def _folders(settings: Settings) -> list[Path]:

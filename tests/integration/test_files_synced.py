@@ -12,7 +12,7 @@ from rig_fixtures import without_rights
 from pigment_watcher.files import moves, places
 from pigment_watcher.intake import claiming
 from pigment_watcher.model import Job, Outcome
-from pigment_watcher.service import service
+from pigment_watcher.service.state import StateDirectory
 from pigment_watcher.steps import archive
 
 
@@ -32,8 +32,10 @@ def test_the_state_directory_does_not_go_with_the_journal(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     noted = noted_syncs(monkeypatch)
-    service._make_state_directory(tmp_path / "state")
-    assert noted[-1] == (tmp_path, None)
+    state = StateDirectory(tmp_path / "state")
+    state.take()
+    state.drop()
+    assert (tmp_path, None) in noted
 
 
 def test_a_folder_that_a_crash_left_is_put_on_the_disk(
