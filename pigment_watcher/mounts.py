@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -167,7 +167,7 @@ def _points(text: str) -> Mapping[Path, Mount]:
 
 
 def _nearest(path: Path, points: Mapping[Path, Mount]) -> Mount:
-    found = (points[place] for place in (path, *path.parents) if place in points)
+    found = (points[place] for place in upwards(path) if place in points)
     return next(found, Mount(UNKNOWN, "", Path("/")))
 
 
@@ -180,7 +180,13 @@ def _link(path: Path) -> Path | None:
 
 def nearest(folder: Path) -> Path:
     """Return the folder itself, or that above it in which it would be made."""
-    return next(place for place in (folder, *folder.parents) if os.path.lexists(place))
+    return next(place for place in upwards(folder) if os.path.lexists(place))
+
+
+def upwards(folder: Path) -> Iterator[Path]:
+    """Return a folder and those above it, the nearest first, each made when it is asked for."""
+    yield folder
+    yield from folder.parents
 
 
 def why_lost(now: Mount, before: Mount | None, *, has_home: bool) -> str | None:
@@ -228,6 +234,7 @@ def _read(name: str) -> str:
     Raises OSError if it can't be read now: what lies where is not to be learnt from that.
     """
     try:
-        return os.fsdecode((_PROC / name).read_bytes())
+        with open(f"{_PROC}/{name}", "rb", buffering=0) as file:  # noqa: PTH123  # read often
+            return os.fsdecode(file.read())
     except FileNotFoundError:
         return ""

@@ -3,6 +3,7 @@
 import contextlib
 import logging
 import os
+import re
 import warnings
 from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
@@ -29,6 +30,8 @@ _EVENTS: list[type[FileSystemEvent]] = [
     DirDeletedEvent,
 ]
 _OVERFLOW_LOGGER = "watchdog.observers.inotify_c"
+#: A watch of the kernel, with the inode of what it watches; source: proc(5), fdinfo.
+_WATCH = re.compile(r"^inotify .*\bino:([0-9a-f]+)", re.MULTILINE)
 
 
 # What it calls an error is harmless: events that are read while it stops.
@@ -63,10 +66,11 @@ class Observer:
 
         A folder that can't be watched now is tried again at the next check.
         """
-        for folder in self._wanted:
-            if _inode(folder) is None:
+        inodes = {folder: _inode(folder) for folder in self._wanted}
+        for folder, inode in inodes.items():
+            if inode is None:
                 self._look(folder)  # it was moved away, which the kernel does not tell
-        if self._is_healthy():
+        if self._is_healthy({inode for inode in inodes.values() if inode is not None}):
             return True
         self._rebuild()
         self._look_everywhere()
@@ -101,17 +105,15 @@ class Observer:
                 deep = own is not None
                 self._observer.schedule(handler, path, recursive=deep, event_filter=_EVENTS)
 
-    def _is_healthy(self) -> bool:
+    def _is_healthy(self, wanted: set[int]) -> bool:
         if not self._wanted:
             return True
         if self._observer is None or not self._observer.is_alive():
             return False
         try:
-            kernel = set(_watched_inodes())
+            return wanted <= set(_watched_inodes())
         except OSError:  # no file can be opened now: the next check asks again
             return True
-        there = (_inode(folder) for folder in self._wanted)
-        return all(inode in kernel for inode in there if inode is not None)
 
     def _look_everywhere(self) -> None:
         for folder in self._wanted:
@@ -173,10 +175,8 @@ def _inode(folder: Path) -> int | None:
 
 
 def _watched_inodes() -> Iterator[int]:
-    """Return the inodes that this process has kernel watches on; source: proc(5), fdinfo."""
+    """Return the inodes that this process has kernel watches on."""
     for entry in Path("/proc/self/fdinfo").iterdir():
         with contextlib.suppress(OSError):  # closed meanwhile
-            for line in entry.read_text(encoding="ascii").splitlines():
-                if line.startswith("inotify "):
-                    marks = dict(part.split(":") for part in line.split()[1:] if ":" in part)
-                    yield int(marks["ino"], 16)
+            for found in _WATCH.finditer(entry.read_text(encoding="ascii")):
+                yield int(found[1], 16)

@@ -17,8 +17,8 @@ from typing import Any
 
 # What is loaded once for all of them.
 import pigment_watcher.cli.run
-import pigment_watcher.pigment
-import pigment_watcher.worker  # noqa: F401
+import pigment_watcher.listeners.logs
+import pigment_watcher.service.service  # noqa: F401
 
 #: More than any request has.
 MOST_BYTES = 1 << 17

@@ -132,7 +132,7 @@ class Drives:
 
     def _before(self, folder: Path) -> tuple[Path, Mount | None]:
         """Return the nearest folder of which something is known, and what it lay on."""
-        for place in (folder, *folder.parents):
+        for place in mounts.upwards(folder):
             if place in self._known:
                 return place, self._known[place]
         return folder, None
@@ -144,5 +144,5 @@ def examine(folder: Path, home: Path) -> tuple[Mount, bool]:
     Raises FolderError.
     """
     with moves.translated(folder):
-        nearest = next(place for place in (folder, *folder.parents) if place.is_dir())
+        nearest = next(place for place in mounts.upwards(folder) if place.is_dir())
         return mounts.of(nearest), home.is_dir()

@@ -18,6 +18,15 @@ UNCLAIMED_S = 3600.0
 UNREADABLE_NETWORK_S = 60.0
 #: A file that ends in NUL bytes may still be filled: it is taken only after so long a quiet time.
 FILLING_QUIETS, FILLING_S = 10, 300.0
+#: A scan that a hint asks for starts no sooner after the last one than that took, nor than this
+#: many times what it cost of a core.
+HINT_REST = 10
+#: The safety scan may cost this share of one core.
+SCAN_SHARE = 0.01
+#: An inbox that is away is looked for so often, in seconds.
+AWAY_S = 5.0
+#: This share of its rest may be missing when an inbox is looked through together with others.
+EARLY_SHARE = 0.1
 #: Between two trials to claim a file that another program holds, in seconds.
 HELD_AGAIN_S, HELD_AGAIN_AT_MOST_S = 1.0, 300.0
 
@@ -76,10 +85,14 @@ class Inbox:
         self.routes = tuple(routes)
         self.is_local = is_local
         self._manners = tuple(manners.manner(route, is_local=is_local) for route in self.routes)
+        #: The longest time between two scans.
+        self.scan_every_s = min(manner.scan_every_s for manner in self._manners)
         #: When others were last shown that we live, in monotonic seconds.
         self.shown_at = -math.inf
         #: Whether it was found to be where it belongs, and marked as ours, since it was away.
         self.is_ours = False
+        #: Whether it was told that it is lost; None: the journal may know.
+        self.is_lost: bool | None = None
         self.scanned_at: float | None = None
         #: When it was there, and looked through, the last time.
         self.seen_at: float | None = None
@@ -101,11 +114,6 @@ class Inbox:
     # ---------------------------------------------------------------- manners
 
     @property
-    def scan_every_s(self) -> float:
-        """The longest time between two scans."""
-        return min(manner.scan_every_s for manner in self._manners)
-
-    @property
     def by_events(self) -> bool:
         """Whether the kernel is asked to tell of changes."""
         return any(manner.by_events for manner in self._manners)
@@ -122,6 +130,31 @@ class Inbox:
     def choices(self) -> dict[str, int | None]:
         """The route that takes each file seen, by its number; None where no route does."""
         return {**dict.fromkeys(self._untaken), **self._takers}
+
+    # ---------------------------------------------------------------- when to look
+
+    def look_at(self, *, is_hinted: bool) -> float:
+        """Return when it is to be looked through next, in monotonic seconds."""
+        if self.scanned_at is None:
+            return -math.inf
+        rest_s = self._rest_s
+        if is_hinted:
+            rest_s = min(max(self.scan_s, self.scan_cpu_s * HINT_REST), rest_s)
+        return self.scanned_at + rest_s
+
+    @property
+    def early_at(self) -> float:
+        """When it may be looked through if others are: one wake-up does for all of them."""
+        return self.look_at(is_hinted=False) - self._rest_s * EARLY_SHARE
+
+    @property
+    def _rest_s(self) -> float:
+        if not self.is_ours:
+            return AWAY_S  # its return is noticed soon
+        if self.is_local:
+            return max(self.scan_every_s, self.scan_s / SCAN_SHARE)
+        # Its server does most of the work: it rests for as long as a look took.
+        return max(self.scan_every_s, self.scan_s, self.scan_cpu_s / SCAN_SHARE)
 
     # ---------------------------------------------------------------- observing
 

@@ -2,7 +2,7 @@
 
 import math
 import threading
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Protocol, TypeVar
@@ -23,11 +23,6 @@ from pigment_watcher.policy.decisions import Begin
 from pigment_watcher.recorder import Recorder
 from pigment_watcher.running import CALL_S
 
-#: A scan that a hint asks for starts no sooner after the last one than that took, nor than this
-#: many times what it cost of a core.
-HINT_REST = 10
-#: The safety scan may cost this share of one core.
-SCAN_SHARE = 0.01
 #: Seconds to gather hints before a scan.
 GATHER_S = 0.01
 #: More is claimed for a lane when so many of its files left the queue.
@@ -41,7 +36,7 @@ CLAIM_AT_ONCE = 100
 LISTING_S = 600.0
 #: Seconds between two signs of life in an inbox, and two looks whether events are still heard.
 KEEP_ALIVE_S = 60.0
-EARS_CHECK_S = 5.0
+EARS_CHECK_S = 10.0
 
 Result = TypeVar("Result")
 
@@ -200,14 +195,13 @@ class Intake:
         """Look where it is due, claim what is complete, and return how long to wait."""
         self._take_routes()
         self._listen()
-        for inbox in self._inboxes.values():
+        for inbox in self._due():
             if self._stop.is_set():
                 return 0.0
-            if self._is_due(inbox):
-                with self._told:
-                    self._dirty.discard(inbox.directory)
-                self._scan(inbox)
-                self._claims_at = -math.inf
+            with self._told:
+                self._dirty.discard(inbox.directory)
+            self._scan(inbox)
+            self._claims_at = -math.inf
         if self._may_claim():
             self._claim()
         if not self.first_scan_over.is_set():
@@ -272,27 +266,19 @@ class Intake:
 
     # ---------------------------------------------------------------- looking
 
-    def _is_due(self, inbox: Inbox) -> bool:
-        return self._clock.monotonic() >= self._scan_at(inbox)
+    def _due(self) -> list[Inbox]:
+        """Return the inboxes to look through now: if one is due, those that soon will be, too."""
+        now, looks = self._clock.monotonic(), list(self._looks_at())
+        if all(now < at for _, at in looks):
+            return []
+        return [inbox for inbox, at in looks if at <= now or inbox.early_at <= now]
 
-    def _scan_at(self, inbox: Inbox) -> float:
-        """Return when a folder is looked at next, in monotonic seconds."""
-        if inbox.scanned_at is None:
-            return -math.inf
+    def _looks_at(self) -> Iterator[tuple[Inbox, float]]:
+        """Return when each inbox is to be looked through, in monotonic seconds."""
         with self._told:
-            hinted = inbox.directory in self._dirty
-        rest_s = self._safety_s(inbox)
-        if hinted:
-            rest_s = min(max(inbox.scan_s, inbox.scan_cpu_s * HINT_REST), rest_s)
-        return inbox.scanned_at + rest_s
-
-    def _safety_s(self, inbox: Inbox) -> float:
-        if not inbox.is_ours:
-            return LONGEST_WAIT_S  # it is away: its return is noticed soon
-        if inbox.is_local:
-            return max(inbox.scan_every_s, inbox.scan_s / SCAN_SHARE)
-        # Its server does most of the work: it rests for as long as a look took.
-        return max(inbox.scan_every_s, inbox.scan_s, inbox.scan_cpu_s / SCAN_SHARE)
+            hinted = frozenset(self._dirty)
+        for directory, inbox in self._inboxes.items():
+            yield inbox, inbox.look_at(is_hinted=directory in hinted)
 
     def _scan(self, inbox: Inbox) -> None:
         began = self._clock.monotonic()
@@ -301,13 +287,15 @@ class Intake:
             with moves.translated(inbox.directory):
                 seen = self._look_through(inbox, began)
         except errors.FolderError as error:
-            inbox.is_ours = False
+            inbox.is_ours, inbox.is_lost = False, True
             self._recorder.begin(_lost(inbox.directory, error))
         else:
             inbox.observe(seen, began)
             inbox.seen_at = self._clock.monotonic()
             inbox.scan_s = inbox.seen_at - began
-            self._recorder.end(ConditionKind.FOLDER_LOST, str(inbox.directory))
+            if inbox.is_lost is not False:
+                self._recorder.end(ConditionKind.FOLDER_LOST, str(inbox.directory))
+                inbox.is_lost = False
             self._report(inbox)
             self._firsts.note(
                 inbox.directory, inbox.names(), is_first=first and not self.first_scan_over.is_set()
@@ -468,7 +456,7 @@ class Intake:
 
     def _wait_s(self) -> float:
         """Return how long nothing is to be done, unless somebody tells of something."""
-        due = (self._claims_at, *(self._scan_at(inbox) for inbox in self._inboxes.values()))
+        due = (self._claims_at, *(at for _, at in self._looks_at()))
         return max(0.0, min(LONGEST_WAIT_S, min(due) - self._clock.monotonic()))
 
 

@@ -85,6 +85,10 @@ class Journal:
         with self._database.writing():
             yield
 
+    def stamp(self) -> tuple[int, int]:
+        """Return what changes with each change, whoever makes it. Raises JournalError."""
+        return self._database.stamp()
+
     def on_busy(self, hear: Callable[[errors.JournalBusy], None]) -> None:
         """Let somebody hear of it whenever the journal can't be used."""
         self._database.on_busy = hear

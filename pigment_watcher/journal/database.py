@@ -154,6 +154,15 @@ class Database:
         if error is not None:
             self._translate(error)
 
+    def stamp(self) -> tuple[int, int]:
+        """Return what changes with each change, be it ours or another process's.
+
+        Raises JournalBusy or JournalDamaged.
+        """
+        with self.reading() as connection:
+            others = int(connection.execute("PRAGMA data_version").fetchone()[0])
+            return others, connection.total_changes
+
     @contextlib.contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:
         """Lend the connection within a transaction, committed when the outermost block is left.

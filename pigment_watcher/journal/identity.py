@@ -18,11 +18,15 @@ class Identity:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        #: The instance once it was read: it is asked for at each look at a folder.
+        self._instance: str | None = None
 
     @property
     def instance(self) -> str:
         """The name of this instance's folder in processing/; empty before the first start."""
-        return self._get("instance") or ""
+        if self._instance is None:
+            self._instance = self._get("instance") or ""
+        return self._instance
 
     @property
     def starts(self) -> int:
@@ -43,7 +47,7 @@ class Identity:
         instance = secrets.token_hex(6)
         with self._database.writing() as connection:
             last = connection.execute("SELECT coalesce(max(id), 0) FROM jobs").fetchone()[0]
-            self._set("instance", instance)
+            self._set_instance(instance)
             self._set("starts", "0")
             self._set("inherited", str(last))
         return instance
@@ -66,7 +70,7 @@ class Identity:
     def forget(self) -> None:
         """Be nobody, so that the next start begins a new instance."""
         with self._database.writing():
-            self._set("instance", "")
+            self._set_instance("")
             self._set("starts", "0")
 
     def note_trial(self, now: float) -> None:
@@ -110,6 +114,10 @@ class Identity:
         with self._database.reading() as connection:
             row = connection.execute("SELECT value FROM meta WHERE name = ?", (name,)).fetchone()
         return None if row is None else str(row["value"])
+
+    def _set_instance(self, instance: str) -> None:
+        self._set("instance", instance)
+        self._instance = None  # it is read again: what is written now may yet be undone
 
     def _set(self, name: str, value: str) -> None:
         with self._database.writing() as connection:

@@ -81,6 +81,8 @@ class Service:
         #: Whether files of changed routes may still have to go back.
         self._is_returning = False
         self._said = ""
+        #: What the words for systemd, and what was asked for, were last looked up by.
+        self._seen: object = None
         #: Threads that are overdue, as far as it was told.
         self._silent: set[str] = set()
         self._reload_again = False
@@ -227,7 +229,9 @@ class Service:
         # The recorder tells of it; what is due is done at the next tick.
         with contextlib.suppress(errors.JournalBusy):
             self._recorder.look_after_journal()
-            if self._operations.answer_all():
+            seen = (self._journal.stamp(), self._settings, frozenset(self._silent))
+            is_news = seen != self._seen  # else nobody asked for anything, and nothing changed
+            if is_news and self._operations.answer_all():
                 self._desk.wake()  # it may have freed a lane, or ended a file
             if self._is_returning:
                 self._is_returning = not self._reloading.return_changed(self._settings.routes)
@@ -237,7 +241,9 @@ class Service:
                 self._look_after_drives()
             if self._is_due("housekeeping", HOUSEKEEPING_S):
                 self._keep_house()
-            self._tell_systemd()
+            if is_news or not self._is_ready:
+                self._tell_systemd()
+            self._seen = seen
             is_over = self._run_once and self._is_over()
         return is_over
 

@@ -224,7 +224,7 @@ def test_a_watch_that_went_with_its_folder_is_noticed_and_replaced(
     hints.observer.watch(dict.fromkeys([inbox]))
     assert hints.observer.check()
     make_deaf(inbox)
-    eventually(lambda: not hints.observer._is_healthy())
+    eventually(lambda: not hints.observer._is_healthy({inbox.stat().st_ino}))
     assert not hints.observer.check()
     hints.expect(inbox)  # what came meanwhile is looked for
     assert hints.observer.check()
