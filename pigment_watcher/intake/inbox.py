@@ -107,8 +107,13 @@ class Inbox:
         self._marked_since: dict[str, float] = {}
         #: What a shared marker releases, by the number of the route: what lay there when it came.
         self._released: dict[int, set[str]] = {}
+        #: What no route takes, and since when it lies there; the oldest first.
         self._untaken: dict[str, float] = {}
         self._odd: dict[str, str] = {}
+        #: The route that takes each file seen, by its number; None where no route does.
+        self.choices: dict[str, int | None] = {}
+        #: Whether what was said of the odd may not hold any more, and when it won't in any case.
+        self._is_untold, self._untold_at = True, math.inf
         self._troubles: dict[str, _Trouble] = {}
 
     # ---------------------------------------------------------------- manners
@@ -125,11 +130,6 @@ class Inbox:
             return None
         archives = (f for r in self.routes for f in (r.rules.done, r.rules.failed))
         return frozenset((self.directory / PROCESSING, *archives))
-
-    @property
-    def choices(self) -> dict[str, int | None]:
-        """The route that takes each file seen, by its number; None where no route does."""
-        return {**dict.fromkeys(self._untaken), **self._takers}
 
     # ---------------------------------------------------------------- when to look
 
@@ -166,18 +166,29 @@ class Inbox:
             self._sightings,
             settle.observe(self._sightings, seen.files, monotonic, unknown=unknown),
         )
-        self._takers = {**{name: self._takers[name] for name in unknown}, **seen.takers}
+        takers = {**{name: self._takers[name] for name in unknown}, **seen.takers}
+        # Thousands of files may lie here that concern nobody: mostly all is as it was.
+        if takers != self._takers or seen.untaken != self._untaken.keys():
+            self._takers = takers
+            self._observe_untaken(seen.untaken, monotonic)
+            self.choices = {**dict.fromkeys(self._untaken), **takers}
         self._troubles = {
             name: trouble
             for name, trouble in self._troubles.items()
             if self._sightings.get(name) is before.get(name)
         }
-        self._untaken = {name: self._untaken.get(name, monotonic) for name in seen.untaken}
+        self._is_untold |= seen.odd != self._odd
         self._odd = seen.odd
         for numbers, name in seen.contested.items():
             names = tuple(self.routes[number].name for number in numbers)
             self.contested.setdefault(names, name)
         self._observe_markers(seen.markers, monotonic)
+
+    def _observe_untaken(self, untaken: set[str], monotonic: float) -> None:
+        for name in self._untaken.keys() - untaken:
+            del self._untaken[name]
+        self._untaken |= dict.fromkeys(untaken - self._untaken.keys(), monotonic)
+        self._is_untold = True
 
     def _observe_markers(self, markers: dict[str, str], monotonic: float) -> None:
         self._markers = markers
@@ -279,13 +290,27 @@ class Inbox:
 
     # ---------------------------------------------------------------- remarks
 
+    def is_odd_anew(self, monotonic: float) -> bool:
+        """Return whether `oddities` may return something else than what was told."""
+        has_markers = any(route.marker is not None for route in self.routes)
+        return (
+            self._is_untold or monotonic >= self._untold_at or bool(self._troubles) or has_markers
+        )
+
+    def told(self, monotonic: float) -> None:
+        """Know that `oddities` were told of."""
+        self._is_untold = bool(self._troubles)
+        aging = (since + UNCLAIMED_S for since in self._untaken.values())
+        self._untold_at = next((at for at in aging if at > monotonic), math.inf)
+
     def oddities(self, monotonic: float) -> Iterator[Oddity]:
         """Return what lies in the folder and is not taken, as far as it is worth a word."""
         for name, why in self._odd.items():
             yield Oddity(name, why)
         for name, since in self._untaken.items():
-            if monotonic - since >= UNCLAIMED_S:
-                yield Oddity(name, "not taken by any route: see `files` and `ignore`")
+            if monotonic < since + UNCLAIMED_S:
+                break  # and so it is with all after it
+            yield Oddity(name, "not taken by any route: see `files` and `ignore`")
         for name, trouble in self._troubles.items():
             if monotonic - trouble.since >= self._said_after_s(trouble):
                 unclaimed, unreadable = ConditionKind.FILE_UNCLAIMED, ConditionKind.FILE_UNREADABLE

@@ -101,9 +101,13 @@ class _Look:
         """Note what lies in a folder, and return the folders in it that are looked into, too."""
         deeper = []
         prefix = f"{folder}/" if folder else ""
+        known, untaken = self._known, self.seen.untaken
         with os.scandir(self._directory / folder) as entries:
             for entry in entries:
                 path = prefix + entry.name
+                if known.get(path, 0) is None and entry.is_file(follow_symlinks=False):
+                    untaken.add(path)  # as before, and quickly: they may be many
+                    continue
                 is_named_so = any(settle.is_marker(entry.name, one) for one in self._markers)
                 if is_named_so and entry.is_file(follow_symlinks=False):
                     self.seen.markers[path.lower()] = path

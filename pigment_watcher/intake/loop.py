@@ -320,7 +320,10 @@ class Intake:
 
     def _report(self, inbox: Inbox) -> None:
         """Say once what is not taken, and once that it is no more so."""
-        self._remarks.update(inbox.directory, inbox.oddities(self._clock.monotonic()))
+        monotonic = self._clock.monotonic()
+        if inbox.is_odd_anew(monotonic):
+            self._remarks.update(inbox.directory, inbox.oddities(monotonic))
+            inbox.told(monotonic)
         for routes in inbox.contested.keys() - self._contested:
             self._contested.add(routes)
             name = inbox.contested[routes]

@@ -99,6 +99,62 @@ def test_a_file_that_is_held_is_asked_after_again_and_claims_in_vain_are_tried_m
     assert look(inbox, 30.0 + QUIET_S) == ["a.csv"]
 
 
+def test_what_is_odd_is_gone_through_again_only_when_it_may_have_changed(tmp_path: Path) -> None:
+    inbox = inbox_of(tmp_path, files=("*.csv",))
+    put(tmp_path, "old.txt")
+
+    def is_told_anew(monotonic: float) -> bool:
+        look(inbox, monotonic)
+        is_anew = inbox.is_odd_anew(monotonic)
+        if is_anew:
+            inbox.told(monotonic)
+        return is_anew
+
+    assert is_told_anew(0.0)
+    assert not is_told_anew(1.0)
+    put(tmp_path, "young.txt")
+    assert is_told_anew(10.0)
+    assert not is_told_anew(HOUR_S - 1.0)
+    assert is_told_anew(HOUR_S)  # old.txt lies there for an hour
+    assert not is_told_anew(HOUR_S + 9.0)
+    assert is_told_anew(HOUR_S + 10.0)
+    assert [one.name for one in inbox.oddities(HOUR_S + 10.0)] == ["old.txt", "young.txt"]
+    (tmp_path / "link.csv").symlink_to("old.txt")
+    assert is_told_anew(HOUR_S + 11.0)
+    (tmp_path / "link.csv").unlink()
+    (tmp_path / "old.txt").unlink()
+    assert is_told_anew(HOUR_S + 12.0)
+    assert not is_told_anew(HOUR_S + 13.0)
+    assert [one.name for one in inbox.oddities(HOUR_S + 13.0)] == ["young.txt"]
+
+
+def test_a_file_that_can_be_read_again_is_told_of(tmp_path: Path) -> None:
+    inbox = inbox_of(tmp_path)
+    put(tmp_path, "a.csv")
+    look(inbox, 0.0)
+    inbox.put_off("a.csv", errors.FileUnreadable("a.csv: permission denied"), 1.0)
+    inbox.told(1.0)
+    inbox.forget("a.csv")
+    assert inbox.is_odd_anew(2.0)
+    inbox.told(2.0)
+    assert not inbox.is_odd_anew(3.0)
+
+
+def test_an_inbox_may_be_looked_through_a_little_early_and_rests_longer_where_looks_are_dear(
+    tmp_path: Path,
+) -> None:
+    inbox = inbox_of(tmp_path, scan_every_s=60.0)
+    assert inbox.look_at(is_hinted=False) < 0.0
+    inbox.is_ours, inbox.scanned_at = True, 100.0
+    assert (inbox.early_at, inbox.look_at(is_hinted=False)) == (154.0, 160.0)
+    assert inbox.look_at(is_hinted=True) == 100.0
+    inbox.scan_s, inbox.scan_cpu_s = 2.0, 1.5
+    assert inbox.look_at(is_hinted=True) == 115.0
+    assert inbox.look_at(is_hinted=False) == 300.0
+    inbox.is_ours = False
+    assert inbox.look_at(is_hinted=False) == 105.0
+
+
 @pytest.mark.parametrize(("is_local", "said_after_s"), [(True, 0.0), (False, 60.0)])
 def test_an_unreadable_file_is_said_later_where_it_may_only_be_held(
     tmp_path: Path, is_local: bool, said_after_s: float
