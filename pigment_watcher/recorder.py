@@ -2,7 +2,7 @@
 
 import random
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from pigment_watcher import errors
 from pigment_watcher.clock import Clock
@@ -31,6 +31,14 @@ _STOPS_POLLS = frozenset(
         ConditionKind.HOST_UNAVAILABLE,
         ConditionKind.KEY_REFUSED,
         ConditionKind.WRONG_URL,
+    }
+)
+#: Troubles that a decision about a job asks after.
+_AROUND = frozenset(
+    {
+        ConditionKind.LANE_BUSY,
+        ConditionKind.CONFIGURATION_MISSING,
+        ConditionKind.NO_REPORTS,
     }
 )
 #: Ends that bring no file into failed/, so that nothing is held behind them.
@@ -64,10 +72,14 @@ class Recorder:
 
     # ---------------------------------------------------------------- jobs
 
-    def decide(self, job: Job, decision: Decision) -> Job:
-        """Store a decision whole, tell of it, and return the job as it is now."""
+    def decide(self, job: Job, decision: Decision, count: Callable[[], None] = lambda: None) -> Job:
+        """Store a decision whole, tell of it, and return the job as it is now.
+
+        `count` counts the request whose answer it is about, in the same commit.
+        """
         now = self._clock.now()
         with self.journal.writing():
+            count()
             moved = self._store(job, decision, now)
             told = self._conditions_after(moved, decision, now)
         self._tell_of(moved, decision, told)
@@ -162,11 +174,9 @@ class Recorder:
         whether Pigment's report is, `price_s` what a request is worth.
         """
         now = self._clock.now()
-        busy = self.journal.conditions.all([ConditionKind.LANE_BUSY])
-        missing = self.journal.conditions.get(
-            ConditionKind.CONFIGURATION_MISSING, job.configuration_id
-        )
-        no_reports = self.journal.conditions.get(ConditionKind.NO_REPORTS, host)
+        troubles = {(one.kind, one.subject): one for one in self.journal.conditions.all(_AROUND)}
+        missing = troubles.get((ConditionKind.CONFIGURATION_MISSING, job.configuration_id))
+        no_reports = troubles.get((ConditionKind.NO_REPORTS, host))
         return Surroundings(
             now=now,
             chance=random.random(),  # noqa: S311
@@ -174,7 +184,10 @@ class Recorder:
             import_deadline_s=import_deadline_s,
             others_taken=self.journal.jobs.others_taken(job),
             others_told_too_many=any(
-                lane.subject != job.configuration_id and (lane.due_at or 0.0) > now for lane in busy
+                kind is ConditionKind.LANE_BUSY
+                and lane != job.configuration_id
+                and (trouble.due_at or 0.0) > now
+                for (kind, lane), trouble in troubles.items()
             ),
             import_is_anothers=import_id is not None
             and self.journal.jobs.is_of_another(import_id, job),

@@ -201,6 +201,7 @@ def configure(
         ],
         logger_factory=structlog.stdlib.LoggerFactory(),
         wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=True,
     )
     threading.excepthook = _say_that_a_thread_died
     sys.excepthook = _say_that_the_process_died

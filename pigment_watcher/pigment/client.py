@@ -60,7 +60,7 @@ class Client:
         self._timeouts_s = (connect_timeout_s, answer_timeout_s)
         self._proxies = transport.proxies(self._url, proxy)
         self._guard = Guard()
-        self._session = transport.Session(self._guard, transport.trust(ca_bundle))
+        self._adapter = transport.Adapter(self._guard, transport.trust(ca_bundle))
 
     def __enter__(self) -> Self:
         """Use it in a with statement."""
@@ -137,7 +137,7 @@ class Client:
 
     def close(self) -> None:
         """Let go of everything; calling it again does no harm."""
-        self._session.close()
+        self._adapter.close()
 
     def _call(
         self,
@@ -151,15 +151,10 @@ class Client:
         auth = transport.Bearer(_checked_key(api_key))
         try:
             self._begin(body)
-            with self._session.request(
-                method,
-                self._url + target,
-                **self._options(body),
-                auth=auth,
-                proxies=self._proxies,
-                timeout=self._timeouts_s,
-                allow_redirects=False,
-                stream=True,
+            request = requests.PreparedRequest()
+            request.prepare(method, self._url + target, **self._options(body), auth=auth)
+            with self._adapter.send(
+                request, proxies=self._proxies, timeout=self._timeouts_s, stream=True
             ) as response:
                 return answers.read(response, secret=api_key, now=time.time(), most=most)
         except CallbackFailed as failed:
@@ -169,7 +164,7 @@ class Client:
         finally:
             # Every call has a fresh connection: one that the server is about to close, just when
             # a file goes out, would make that file's outcome unknown.
-            self._session.close()
+            self._adapter.close()
             self._guard.end()
 
     def _begin(self, body: Body | None) -> None:

@@ -1,4 +1,4 @@
-"""Connections that obey a guard, and the requests session that uses them.
+"""Connections that obey a guard, and the adapter of requests that uses them.
 
 Why not plain requests: it has no total time-out, sends against the connect time-out, loses an
 answer that comes before the body is through (TLS above all), takes 102 and 103 for the final
@@ -17,7 +17,6 @@ import struct
 import termios
 import time
 from http import HTTPStatus
-from http.cookiejar import DefaultCookiePolicy
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -196,17 +195,23 @@ class _TLSConnection(_Connection, HTTPSConnection):
     """The same over TLS."""
 
 
-class _Adapter(HTTPAdapter):
-    """Hands out guarded connections and one TLS context; never tries anything twice."""
+class Adapter(HTTPAdapter):
+    """Sends requests over guarded connections, with one TLS context; never tries anything twice.
+
+    Used without a session of requests, which would keep cookies, follow redirects and ask the
+    environment, and is a fifth of the work of a call.
+    """
 
     def __init__(self, guard: Guard, trust: ssl.SSLContext) -> None:
         self._guard = guard
         self._trust = trust
-        super().__init__(max_retries=0)
+        # One connection at a time: a pool for more is filled and emptied at each call.
+        super().__init__(pool_connections=1, pool_maxsize=1, max_retries=0)
 
     def build_connection_pool_key_attributes(
         self, request: requests.PreparedRequest, verify: Any, cert: Any = None
     ) -> Any:
+        """Let the context alone say whom to trust."""
         host, _ = super().build_connection_pool_key_attributes(request, verify, cert)
         return host, {"ssl_context": self._trust}
 
@@ -216,33 +221,20 @@ class _Adapter(HTTPAdapter):
     def get_connection_with_tls_context(
         self, request: requests.PreparedRequest, verify: Any, proxies: Any = None, cert: Any = None
     ) -> Any:
+        """Return connections that obey the guard."""
         pool: Any = super().get_connection_with_tls_context(request, verify, proxies, cert)
         pool.ConnectionCls = _TLSConnection if pool.scheme == "https" else _Connection
         pool.conn_kw["guard"] = self._guard
         return pool
 
     def proxy_manager_for(self, proxy: Any, **options: Any) -> Any:
+        """Refuse a proxy that can't be used. Raises InvalidProxyURL."""
         if urlsplit(proxy).scheme != "http":
             # Their connections are other classes, which know neither guard nor early answers.
             raise requests.exceptions.InvalidProxyURL(
                 "only proxies that are spoken to by http:// can be used; correct the proxy's URL"
             )
         return super().proxy_manager_for(proxy, **options)
-
-
-class Session(requests.Session):
-    """A requests session over guarded connections."""
-
-    def __init__(self, guard: Guard, trust: ssl.SSLContext) -> None:
-        super().__init__()
-        # The environment is asked once, by `proxies`: asking it is a quarter of the work of a call.
-        self.trust_env = False
-        self.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))
-        for prefix in ("http://", "https://"):
-            self.mount(prefix, _Adapter(guard, trust))
-
-    def get_redirect_target(self, _response: requests.Response) -> None:
-        """Take a redirect for an answer; requests would read all of it to prepare the next step."""
 
 
 class Bearer(AuthBase):

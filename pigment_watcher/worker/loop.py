@@ -48,6 +48,8 @@ STORE_AGAIN_S = 2.0
 #: Seconds within which a file is moved, and how many bytes a second a copy makes at least.
 MOVE_S = 300.0
 SLOWEST_COPY = 1_000_000
+#: For so many seconds a folder that was where it was is not looked for again.
+FRESH_S = 2.0
 
 Result = TypeVar("Result")
 
@@ -65,6 +67,17 @@ class Office:
     left_queue: Callable[[str], None]
     #: Set when what is not stored by now stays so: the next start finds out.
     give_up: threading.Event
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    """A request that was made and is counted with what came of it; by default there is none.
+
+    `count` counts it in the journal, `counted` says at the desk that it is.
+    """
+
+    count: Callable[[], None] = lambda: None
+    counted: Callable[[], None] = lambda: None
 
 
 class Worker:
@@ -198,9 +211,13 @@ class Worker:
             self._conclude(job, polls.after_poll(job, _no_key(), self._surroundings(job)))
             return
         asking = self._asking(job, destination)
-        self._count(work, destination)
+        # It is reserved at the desk until it is counted, with what came of it: a commit of its own
+        # is half of the work of asking, and a crash forgets no more than what was on the wire.
+        book = self._recorder.journal.calls.book
+        count = partial(book, destination.host, None, self._clock.now())
         answer = poll.poll(client, job.import_id or "", key, asking)
-        self._conclude(job, polls.after_poll(job, answer, self._surroundings(job), asking))
+        decision = polls.after_poll(job, answer, self._surroundings(job), asking)
+        self._conclude(job, decision, _Request(count, partial(self._office.desk.counted, work)))
 
     def _asking(self, job: Job, destination: Destination) -> Asking:
         """Return by which call to ask; whether a host has reports one import finds out for all."""
@@ -225,22 +242,27 @@ class Worker:
         )
         self._patiently(lambda: self._store_probe(condition, name, decision))
 
-    def _archive(self, job: Job) -> None:
-        """Move a file to where it ended; a name that was taken meanwhile gives way to another."""
+    def _archive(self, job: Job, run: Run | None = None) -> None:
+        """Move a file to where it ended; a name that was taken meanwhile gives way to another.
+
+        `run` is what moves it, if its folder was just found to be where it was.
+        """
         within_s = MOVE_S + job.fingerprint.size / SLOWEST_COPY
         self._beat(2 * within_s)
         folder = archive.folder(job)
         try:
             while True:
-                job = self._planned(job)
+                run = run or self._mover(job, folder)
+                job = self._planned(job, run)
                 move = partial(archive.archive, job, self._office.instance)
                 try:
-                    remark = self._mover(job, folder)(move, within_s)
+                    remark = run(move, within_s)
                     break
                 except errors.NameTaken:
                     job = self._move(job, target=None)
                 except errors.FileChanged:
                     job, folder = self._not_as_sent(job)
+                run = None
         except errors.FolderError as error:
             self._archive_later(job, folder, error)
             return
@@ -259,21 +281,27 @@ class Worker:
 
     # ---------------------------------------------------------------- storing
 
-    def _conclude(self, job: Job, decision: Decision) -> None:
+    def _conclude(self, job: Job, decision: Decision, request: _Request | None = None) -> None:
         """Store a decision; where it ends the job's way, move the file at once."""
+        request, run = request or _Request(), None
+        began_at = self._clock.monotonic()
         if decision.state is State.ARCHIVING and decision.verdict is not None:
             decided = job.evolve(outcome=decision.verdict.outcome)
             try:
-                changes = {**decision.changes, "target": self._plan(decided)}
+                folder = archive.folder(decided)
+                run = self._mover(decided, folder)
+                changes = {**decision.changes, "target": self._plan(decided, run)}
             except errors.FolderError:
                 changes = dict(decision.changes)  # the outcome is stored all the same
             decision = replaced(decision, changes=changes)
         before = job.state
-        job = self._patiently(lambda: self._recorder.decide(job, decision))
+        job = self._patiently(lambda: self._recorder.decide(job, decision, request.count))
+        request.counted()
         if job.state is not State.QUEUED and before in {State.QUEUED, State.PUSHING}:
             self._office.left_queue(job.configuration_id)
         if job.state is State.ARCHIVING:
-            self._archive(job)
+            is_fresh = self._clock.monotonic() < began_at + FRESH_S
+            self._archive(job, run if is_fresh else None)
 
     def _store_probe(self, condition: Condition, key: str, decision: probes.ProbeDecision) -> None:
         journal = self._recorder.journal
@@ -300,16 +328,15 @@ class Worker:
                 if self._clock.wait(self._office.give_up, STORE_AGAIN_S):
                     raise
 
-    def _planned(self, job: Job) -> Job:
+    def _planned(self, job: Job, run: Run) -> Job:
         if job.target is not None:
             return job
-        return self._move(job, target=self._plan(job))
+        return self._move(job, target=self._plan(job, run))
 
-    def _plan(self, job: Job) -> Path:
+    def _plan(self, job: Job, run: Run) -> Path:
         """Return a free name for a file. Raises FolderError."""
-        folder = archive.folder(job)
         plan = partial(archive.plan, job, self._office.instance, self._clock.now())
-        return self._mover(job, folder)(plan, MOVE_S)
+        return run(plan, MOVE_S)
 
     def _mover(self, job: Job, folder: Path) -> Run:
         """Return what moves a file to a folder, which is where it was. Raises FolderError."""

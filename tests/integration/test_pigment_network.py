@@ -70,7 +70,7 @@ def test_nobody_but_the_named_authority_is_trusted(serve: Serve, identity: Ident
 
     with pigment.Client(server.url, ca_bundle=identity.certificate) as client:
         client.status(IMPORT, api_key=KEY)
-        adapter: Any = client._session.get_adapter(server.url)
+        adapter: Any = client._adapter
 
     assert len(adapter._trust.get_ca_certs()) == 1
 
