@@ -258,12 +258,13 @@ def _overwrite(patch: Patch) -> None:
 def _archive_before_outcome(patch: Patch) -> None:
     conclude = Worker._conclude
 
-    def move_first(self: Worker, job: Job, decision: Decision) -> None:
+    def move_first(self: Worker, job: Job, decision: Decision, *request: Any) -> None:
         if decision.state is State.ARCHIVING and decision.verdict is not None:
             decided = job.evolve(outcome=decision.verdict.outcome)
-            decided = decided.evolve(target=self._plan(decided))
+            run = self._mover(decided, archive.folder(decided))
+            decided = decided.evolve(target=self._plan(decided, run))
             archive.archive(decided, self._office.instance)
-        conclude(self, job, decision)
+        conclude(self, job, decision, *request)
 
     patch.setattr(Worker, "_conclude", move_first)
 
