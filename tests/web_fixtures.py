@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import requests
@@ -74,7 +74,8 @@ class Site:
     """A page that is being served."""
 
     url: str
-    silent: list[str] = field(default_factory=list)
+    silent: list[str]
+    server: Server
 
     def get(self, path: str, **said: object) -> requests.Response:
         """Ask for a page."""
@@ -109,7 +110,7 @@ def site(
     thread = threading.Thread(target=server.run, name="web")
     thread.start()
     try:
-        yield Site(f"http://127.0.0.1:{server.port}", silent)
+        yield Site(f"http://127.0.0.1:{server.port}", silent, server)
     finally:
         server.close()
         thread.join()

@@ -99,7 +99,8 @@ class _Look:
 
     def into(self, folder: str) -> list[str]:
         """Note what lies in a folder, and return the folders in it that are looked into, too."""
-        deeper = []
+        deeper: list[str] = []
+        new: list[tuple[os.DirEntry[str], str]] = []
         prefix = f"{folder}/" if folder else ""
         known, untaken = self._known, self.seen.untaken
         with os.scandir(self._directory / folder) as entries:
@@ -114,8 +115,15 @@ class _Look:
                 if self._goes_deep and entry.is_dir(follow_symlinks=False):
                     if self._is_looked_into(entry, path):
                         deeper.append(path)
+                elif path in known:
+                    self._note(entry, path, known[path])
                 else:
-                    self._note(entry, path)
+                    new.append((entry, path))
+        began = time.thread_time()
+        takers = [self._taker(path) for _, path in new]
+        self.choosing_s += time.thread_time() - began
+        for (entry, path), taker in zip(new, takers, strict=True):
+            self._note(entry, path, taker)
         return deeper
 
     def _is_looked_into(self, entry: "os.DirEntry[str]", path: str) -> bool:
@@ -129,8 +137,8 @@ class _Look:
             return False
         return True
 
-    def _note(self, entry: "os.DirEntry[str]", path: str) -> None:
-        taker = self._taker(path)
+    def _note(self, entry: "os.DirEntry[str]", path: str, taker: int | None) -> None:
+        """Note what lies there for the route of this number, or for none."""
         if taker is None:
             self._note_untaken(entry, path)
             return
@@ -159,11 +167,7 @@ class _Look:
 
     def _taker(self, path: str) -> int | None:
         """Return the number of the route that takes a file: the first of the configuration."""
-        if path in self._known:
-            return self._known[path]
-        began = time.thread_time()
         takers = settle.takers(path, self._routes)
-        self.choosing_s += time.thread_time() - began
         if len(takers) > 1:
             self.seen.contested.setdefault(tuple(takers), path)
         return takers[0] if takers else None

@@ -26,6 +26,9 @@ class Server:
 
     def __init__(self, host: str, port: int, token: str | None, source: Source) -> None:
         self._closing = threading.Event()
+        # Guards the descriptor that wakes the loop: once closed, its number is somebody else's.
+        self._waking = threading.Lock()
+        self._is_over = False
         self._map: Any = {}  # of dispatchers; the stubs say that they are sockets
         self._socket = _listen(host, port)
         server = create_server(
@@ -52,12 +55,16 @@ class Server:
                 wasyncore.loop(timeout=SILENCE_S, use_poll=True, map=self._map, count=1)
         finally:
             self._server.task_dispatcher.shutdown(timeout=DRAWN_S)
-            wasyncore.close_all(self._map, ignore_all=True)
+            with self._waking:
+                self._is_over = True
+                wasyncore.close_all(self._map, ignore_all=True)
 
     def close(self) -> None:
         """Serve nothing more; safe from any thread."""
         self._closing.set()
-        self._server.pull_trigger()
+        with self._waking:
+            if not self._is_over:
+                self._server.pull_trigger()
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -1,5 +1,6 @@
 """The page over a real socket, of a real journal."""
 
+import os
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -29,6 +30,19 @@ def page(tmp_path: Path, journal: Journal) -> Iterator[Site]:
     """Serve a page of a journal that is empty yet."""
     with site(settings(tmp_path)) as serving:
         yield serving
+
+
+def test_a_server_that_is_over_writes_into_no_descriptor_that_it_had(
+    tmp_path: Path, journal: Journal
+) -> None:
+    with site(settings(tmp_path)) as serving:
+        pass
+    ends = [os.pipe() for _ in range(20)]  # they get the numbers that the server had
+    serving.server.close()
+    for reading, writing in ends:
+        os.close(writing)
+        assert os.read(reading, 1) == b""
+        os.close(reading)
 
 
 @pytest.mark.parametrize("path", ["/", "/?span=month", "/files"])
