@@ -5,7 +5,7 @@ import enum
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 
 class State(enum.Enum):
@@ -123,8 +123,7 @@ class Limit:
     per_s: float
 
 
-@dataclass(frozen=True, slots=True)
-class Fingerprint:
+class Fingerprint(NamedTuple):  # made for each file at each look
     """What tells one version of a file from another.
 
     `inode` is 0 where the drive's numbers mean nothing: FUSE makes up new ones as it likes. Such a
@@ -147,7 +146,7 @@ class Fingerprint:
 
     def without_inode(self) -> "Fingerprint":
         """Return it for a drive whose inode numbers mean nothing."""
-        return dataclasses.replace(self, inode=0)
+        return self._replace(inode=0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,9 +7,9 @@ clock of a server or a file plays a part.
 import fnmatch
 import re
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import PurePosixPath
+from typing import NamedTuple
 
 from pigment_watcher.model import Fingerprint, Route
 
@@ -45,8 +45,7 @@ _WHOLE_NAMES = frozenset(name for name in BUILT_IN_IGNORES if "*" not in name)
 _PLACEHOLDER = re.compile(r"\{(name|stem)\}")
 
 
-@dataclass(frozen=True, slots=True)
-class Sighting:
+class Sighting(NamedTuple):
     """A version of a file and when we first saw it, in monotonic seconds."""
 
     fingerprint: Fingerprint
@@ -74,15 +73,17 @@ def takers(path: str, routes: Sequence[Route]) -> list[int]:
 
     `path` is relative to the inbox, with slashes.
     """
-    name = path.rpartition("/")[2]
+    folder, _, name = path.rpartition("/")
     if is_litter(name):
         return []
-    return [number for number, route in enumerate(routes) if _takes(route, path, name)]
+    return [
+        number
+        for number, route in enumerate(routes)
+        if (not folder or route.recursive) and _takes(route, path, name)
+    ]
 
 
 def _takes(route: Route, path: str, name: str) -> bool:
-    if len(name) < len(path) and not route.recursive:
-        return False
     if not _fits(path, name, route.files) or is_ignored(path, route):
         return False
     return route.marker is None or not is_marker(name, route.marker)

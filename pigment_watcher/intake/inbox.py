@@ -2,8 +2,9 @@
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from pigment_watcher import errors, settle
 from pigment_watcher.files.places import PROCESSING
@@ -31,8 +32,7 @@ EARLY_SHARE = 0.1
 HELD_AGAIN_S, HELD_AGAIN_AT_MOST_S = 1.0, 300.0
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
+class Candidate(NamedTuple):  # 100,000 of them may be made at once
     """A complete file and the route that takes it; `name` is its path below the inbox.
 
     `may_end_in_nul` tells that it was quiet for so long that it will not be filled any more.
@@ -55,6 +55,13 @@ class Candidate:
     def file(self) -> tuple[Path, str]:
         """What tells it from other files."""
         return self.directory, self.name
+
+
+class Settled(NamedTuple):
+    """The files that are complete, and when the next one will be, in monotonic seconds."""
+
+    complete: list[Candidate]
+    next_at: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,18 +211,16 @@ class Inbox:
 
     # ---------------------------------------------------------------- complete files
 
-    def complete(self, monotonic: float) -> list[Candidate]:
-        """Return the files that are complete, as far as can be told from here."""
-        return [
-            self._candidate(name, sighting, monotonic)
-            for name, sighting in self._sightings.items()
-            if self._complete_at(name, sighting) <= monotonic
-        ]
-
-    def next_complete_at(self, monotonic: float) -> float | None:
-        """Return when the next file that is still settling will be complete."""
-        times = (self._complete_at(name, one) for name, one in self._sightings.items())
-        return min((at for at in times if monotonic < at < math.inf), default=None)
+    def settled(self, monotonic: float) -> Settled:
+        """Return which files are complete, as far as can be told from here, and when others are."""
+        complete, next_at = [], math.inf
+        for name, sighting in self._sightings.items():
+            at = self._complete_at(name, sighting)
+            if at <= monotonic:
+                complete.append(self._candidate(name, sighting, monotonic))
+            elif at < next_at:
+                next_at = at
+        return Settled(complete, next_at)
 
     def with_markers(self, candidates: Sequence[Candidate]) -> list[Candidate]:
         """Give the candidates their markers; a shared one goes with the last of its files."""
@@ -228,7 +233,7 @@ class Inbox:
             if marker is not None and settle.is_shared(marker):
                 left = self._released.get(number, set()) - taken
                 found = None if left or any(one.marker == found for one in given) else found
-            given.append(replace(candidate, marker=found or ""))
+            given.append(candidate._replace(marker=found or ""))
         return given[::-1]
 
     def _candidate(self, name: str, sighting: Sighting, monotonic: float) -> Candidate:

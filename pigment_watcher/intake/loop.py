@@ -1,5 +1,6 @@
 """The loop over a drive's folders: wait for a hint or a timer, look, claim."""
 
+import itertools
 import math
 import threading
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -359,14 +360,9 @@ class Intake:
 
     def _choose(self) -> list[Candidate]:
         monotonic = self._clock.monotonic()
-        settling = (inbox.next_complete_at(monotonic) for inbox in self._inboxes.values())
-        self._claims_at = min((at for at in settling if at is not None), default=math.inf)
-        complete = [
-            candidate
-            for inbox in self._inboxes.values()
-            if inbox.is_ours
-            for candidate in inbox.complete(monotonic)
-        ]
+        settled = [inbox.settled(monotonic) for inbox in self._inboxes.values() if inbox.is_ours]
+        self._claims_at = min((one.next_at for one in settled), default=math.inf)
+        complete = list(itertools.chain.from_iterable(one.complete for one in settled))
         # Where a claim failed, the journal knows files that still lie in the inbox: none is
         # claimed there before those are, or one would be claimed twice.
         free = [one for one in complete if one.directory not in self._stuck]

@@ -19,7 +19,7 @@ HOUR_S = 3600.0
 def look(inbox: Inbox, monotonic: float) -> list[str]:
     """Look through the folder and return what is complete."""
     inbox.observe(look_through(inbox.directory, inbox.routes, inbox.choices), monotonic)
-    return sorted(one.name for one in inbox.complete(monotonic))
+    return sorted(one.name for one in inbox.settled(monotonic).complete)
 
 
 def inbox_of(folder: Path, is_local: bool = True, **said: Any) -> Inbox:
@@ -38,7 +38,7 @@ def test_a_marker_says_at_once_that_its_file_is_complete(tmp_path: Path) -> None
     assert look(marked, 0.0) == look(marked, HOUR_S) == []
     put(tmp_path, "A.OK")
     assert look(marked, HOUR_S) == ["a.csv"]
-    (candidate,) = marked.with_markers(marked.complete(HOUR_S))
+    (candidate,) = marked.with_markers(marked.settled(HOUR_S).complete)
     assert candidate.marker == "A.OK"
 
 
@@ -57,7 +57,7 @@ def test_a_shared_marker_releases_what_was_there_and_goes_with_the_last_of_it(
     assert look(marked, 0.0) == ["a.csv", "b.csv"]
     put(tmp_path, "late.csv")
     assert look(marked, HOUR_S) == ["a.csv", "b.csv"]
-    first, second = sorted(marked.complete(HOUR_S), key=lambda one: one.name)
+    first, second = sorted(marked.settled(HOUR_S).complete, key=lambda one: one.name)
     assert [one.marker for one in marked.with_markers([first])] == [""]
     assert [one.marker for one in marked.with_markers([first, second])] == ["", "ready"]
     marked.forget("a.csv")
@@ -87,10 +87,10 @@ def test_a_file_that_is_held_is_asked_after_again_and_claims_in_vain_are_tried_m
     look(inbox, 0.0)
     for _ in range(3):
         inbox.put_off("a.csv", busy, 10.0)
-        assert inbox.next_complete_at(10.0) == 10.0 + QUIET_S
+        assert inbox.settled(10.0).next_at == 10.0 + QUIET_S
     for wait_s in (2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 300.0, 300.0):
         inbox.put_off("a.csv", busy, 10.0, was_claim=True)
-        assert inbox.next_complete_at(10.0) == 10.0 + wait_s
+        assert inbox.settled(10.0).next_at == 10.0 + wait_s
     assert look(inbox, 20.0) == []
     assert [one.kind for one in inbox.oddities(10.0 + HOUR_S)] == [ConditionKind.FILE_UNCLAIMED]
     put(tmp_path, "a.csv")
@@ -172,7 +172,9 @@ def test_a_file_may_end_in_nul_once_it_was_quiet_for_minutes(tmp_path: Path) -> 
     inbox = inbox_of(tmp_path, is_local=False)
     put(tmp_path, "a.csv")
     look(inbox, 0.0)
-    told = [one.may_end_in_nul for at in (QUIET_S, 299.0, 300.0) for one in inbox.complete(at)]
+    told = [
+        one.may_end_in_nul for at in (QUIET_S, 299.0, 300.0) for one in inbox.settled(at).complete
+    ]
     assert told == [False, False, True]
 
 
@@ -215,7 +217,7 @@ def test_a_file_of_which_nothing_can_be_learnt_now_stays_as_it_was(tmp_path: Pat
     inbox = inbox_of(tmp_path)
     look(inbox, 0.0)
     inbox.observe(Seen(files={}, takers={}, unknown={"a.csv", "new.csv"}), QUIET_S)
-    assert [one.name for one in inbox.complete(QUIET_S)] == ["a.csv"]
+    assert [one.name for one in inbox.settled(QUIET_S).complete] == ["a.csv"]
 
 
 def test_a_folder_of_a_markers_name_is_no_marker(tmp_path: Path) -> None:

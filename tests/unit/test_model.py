@@ -87,10 +87,10 @@ def test_a_second_push_is_harmless_only_where_its_owner_said_so(
 @pytest.mark.parametrize(
     ("other", "same"),
     [
-        (dataclasses.replace(FOUND, ctime_ns=99), True),
-        (dataclasses.replace(FOUND, size=99), False),
-        (dataclasses.replace(FOUND, mtime_ns=99), False),
-        (dataclasses.replace(FOUND, inode=99), False),
+        (FOUND._replace(ctime_ns=99), True),
+        (FOUND._replace(size=99), False),
+        (FOUND._replace(mtime_ns=99), False),
+        (FOUND._replace(inode=99), False),
     ],
     ids=["ctime", "size", "mtime", "inode"],
 )
