@@ -27,6 +27,8 @@ class Drives:
         home: Callable[[Path], Path],
     ) -> None:
         self._known = dict(known)
+        #: What was learnt and is not passed on yet.
+        self._learnt: dict[Path, Mount] = {}
         self._remember = remember
         self._home = home
         # Guards all below.
@@ -84,13 +86,21 @@ class Drives:
         return now
 
     def remember(self, folder: Path, now: Mount) -> None:
-        """Know what a folder lies on from now on. Raises JournalError."""
+        """Know what a folder lies on from now on; see `save`."""
         with self._lock:
-            if self._known.get(folder) == now:
-                return
-        self._remember({folder: now})
+            if self._known.get(folder) != now:
+                self._known[folder] = self._learnt[folder] = now
+
+    def save(self) -> None:
+        """Pass on what was learnt, all at once. Raises JournalError."""
         with self._lock:
-            self._known[folder] = now
+            learnt = dict(self._learnt)
+        if learnt:
+            self._remember(learnt)
+        with self._lock:
+            for folder, now in learnt.items():
+                if self._learnt.get(folder) == now:
+                    del self._learnt[folder]
 
     def knows(self, folder: Path, now: Mount) -> bool:
         """Return whether a folder is known to have lain on just this before."""
@@ -102,6 +112,7 @@ class Drives:
         with self._lock:
             for folder in folders:
                 self._known.pop(folder, None)
+                self._learnt.pop(folder, None)
             self._is_stale = True
 
     def give_up(self) -> None:

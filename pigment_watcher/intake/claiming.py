@@ -17,6 +17,9 @@ from pigment_watcher.policy.decisions import Decision
 from pigment_watcher.recorder import Recorder
 from pigment_watcher.running import Run, directly
 
+#: So long it takes at most until work begins on claimed files while others are still claimed.
+TELL_EVERY_S = 0.2
+
 
 @dataclass(frozen=True, slots=True)
 class Unclaimed:
@@ -91,30 +94,48 @@ class Claimer:
         for job in jobs:
             by_folder.setdefault(job.rules.directory, []).append(job)
         unclaimed = Unclaimed()
-        for directory, group in by_folder.items():
-            try:
-                with moves.translated(directory):
-                    self._complete_in(directory, group, unclaimed)
-            except errors.FolderError as error:
-                unclaimed.folders[directory] = error
-            self._claimed()  # the other folders take their time
+        there: list[Job] = []
+        told_at = self._clock.monotonic()
+        try:
+            for directory, group in by_folder.items():
+                try:
+                    with moves.translated(directory):
+                        self._complete_in(directory, group, unclaimed, there)
+                except errors.FolderError as error:
+                    unclaimed.folders[directory] = error
+                # A commit for each of many folders would take longer than to bring their files;
+                # but a folder may take its time, and others need not wait for it.
+                if self._clock.monotonic() >= told_at + TELL_EVERY_S:
+                    self._tell_claimed(there)
+                    told_at = self._clock.monotonic()
+        finally:
+            self._tell_claimed(there)
         return unclaimed
 
-    def _complete_in(self, directory: Path, jobs: Sequence[Job], unclaimed: Unclaimed) -> None:
+    def _tell_claimed(self, there: list[Job]) -> None:
+        """Store that the files of jobs are in their places, and let work begin on them."""
+        jobs, there[:] = list(there), []
+        for job in self._journal.jobs.claimed(jobs, self._clock.now()) if jobs else []:
+            self._recorder.tell(JobEvent(name="job.claimed", job=job))
+        self._claimed()
+
+    def _complete_in(
+        self, directory: Path, jobs: Sequence[Job], unclaimed: Unclaimed, there: list[Job]
+    ) -> None:
+        """Bring the files of one folder; what is brought is added to `there`, come what may."""
         self._expect(directory)
         run, instance = self._run, self._instance
         run(partial(places.make_places, directory, instance, [job.id for job in jobs]))
-        there: list[Job] = []
+        brought: list[Job] = []
         try:
             for job in jobs:
                 if self._bring(job, unclaimed):
-                    there.append(job)  # noqa: PERF401  # what is brought counts, come what may
+                    brought.append(job)  # noqa: PERF401  # what is brought counts, come what may
         finally:
             # What is counted is on the disk.
             for folder in sorted({job.source.parent for job in jobs}):
                 run(partial(moves.sync, folder))
-            for job in self._journal.jobs.claimed(there, self._clock.now()) if there else []:
-                self._recorder.tell(JobEvent(name="job.claimed", job=job))
+            there += brought
 
     def _bring(self, job: Job, unclaimed: Unclaimed) -> bool:
         """Return whether the file is in its place; end the job if it is nowhere."""

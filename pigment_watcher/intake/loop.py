@@ -203,6 +203,7 @@ class Intake:
                 self._dirty.discard(inbox.directory)
             self._scan(inbox)
             self._claims_at = -math.inf
+        self._drives.save()  # before a file is moved: where it lies must be known after a crash
         if self._may_claim():
             self._claim()
         if not self.first_scan_over.is_set():

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -155,8 +155,28 @@ def test_what_a_folder_lies_on_is_remembered_and_forgotten(tmp_path: Path) -> No
     assert drives.of(tmp_path).is_local
     now = drives.expect(tmp_path, Drive().look())
     drives.remember(tmp_path, now)
-    drives.remember(tmp_path, now)
+    assert known == {tmp_path: SHARE}
+    drives.save()
+    drives.save()
     assert known == {tmp_path: now}
+
+
+def test_what_was_learnt_waits_until_it_can_be_stored_and_is_stored_once(tmp_path: Path) -> None:
+    stored: list[dict[Path, Mount]] = []
+
+    def store(learnt: Mapping[Path, Mount]) -> None:
+        stored.append(dict(learnt))
+        if len(stored) == 1:
+            raise errors.JournalBusy("the disk is full")
+
+    drives = Drives({}, store, lambda folder: folder / "processing" / "me")
+    drives.remember(tmp_path, SHARE)
+    drives.remember(tmp_path / "done", SHARE)
+    with pytest.raises(errors.JournalBusy):
+        drives.save()
+    drives.save()
+    drives.save()
+    assert stored == [{tmp_path: SHARE, tmp_path / "done": SHARE}] * 2
 
 
 def test_a_folder_that_is_missing_is_judged_by_where_it_would_be_made(tmp_path: Path) -> None:
