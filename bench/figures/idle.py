@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -54,12 +55,16 @@ def full_done(scale: Scale) -> Found:
 def _beside(
     service: Loop, inboxes: int, prepare: Callable[[Path], None], scale: Scale
 ) -> tuple[_Idleness, dict[str, str]]:
-    """Measure the service, and the loops one after the other."""
+    """Measure the service, and then the loops beside one another: none disturbs an idle one."""
     others = loops()
     others.pop("shell loop, 4 at once", None)  # idle, it is the one of one at a time
     found = _measure(service, inboxes, prepare, scale)
-    beside = {name: _measure(loop, inboxes, prepare, scale) for name, loop in others.items()}
-    return found, {name: str(idleness) for name, idleness in beside.items()}
+    with ThreadPoolExecutor(len(others)) as pool:
+        beside = {
+            name: pool.submit(_measure, loop, inboxes, prepare, scale)
+            for name, loop in others.items()
+        }
+        return found, {name: str(idleness.result()) for name, idleness in beside.items()}
 
 
 def _measure(start: Loop, inboxes: int, prepare: Callable[[Path], None], scale: Scale) -> _Idleness:
