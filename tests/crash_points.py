@@ -98,8 +98,12 @@ COMING = {
 #: From the answer to the end.
 GOING = {
     **_around(
-        slot=_commit("the slot of a status call", "worker.loop:Worker._count"),
         poll=Point("the question how the import went", "pigment.client:Client.status"),
+        slot=Point(
+            "the slot of a status call",
+            "journal.calls:Calls.book",
+            since="worker.loop:Worker._poll",
+        ),
         archiving=_commit("the outcome and where the file goes", MOVE, State.ARCHIVING),
         archive=Point("the rename to where the file ended", RENAME, since="files.moves:move"),
         place_dropped=Point("the removal of the job's folder", "files.places:drop_place"),
