@@ -1,5 +1,6 @@
 """What a process and all that it started use of the machine; source: proc(5)."""
 
+import contextlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,11 +9,12 @@ _TICKS = os.sysconf("SC_CLK_TCK")
 
 
 def family(pid: int) -> Iterator[int]:
-    """Return a process and those below it that still run."""
+    """Return a process and those below it that still run; one may end while it is looked at."""
     yield pid
-    for task in Path(f"/proc/{pid}/task").iterdir():
-        for child in (task / "children").read_text().split():
-            yield from family(int(child))
+    with contextlib.suppress(OSError):
+        for task in Path(f"/proc/{pid}/task").iterdir():
+            for child in (task / "children").read_text().split():
+                yield from family(int(child))
 
 
 def cpu_s(pid: int) -> float:
@@ -42,12 +44,16 @@ def wake_ups(pid: int) -> int:
 def _own_cpu_s(pid: int) -> float:
     # The second field, the name, may hold blanks. The four: its own time and that of its children
     # that ended, in user and in system mode.
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:  # it ended: its time counts as that of its parent's children
+        return 0.0
     return sum(map(int, fields[11:15])) / _TICKS
 
 
 def _status(file: str, key: str) -> int:
-    for line in Path(file).read_text().splitlines():
-        if line.startswith(f"{key}:"):
-            return int(line.split()[1])
+    with contextlib.suppress(OSError):  # it ended
+        for line in Path(file).read_text().splitlines():
+            if line.startswith(f"{key}:"):
+                return int(line.split()[1])
     return 0
