@@ -11,8 +11,8 @@ _TICKS = os.sysconf("SC_CLK_TCK")
 def family(pid: int) -> Iterator[int]:
     """Return a process and those below it that still run; one may end while it is looked at."""
     yield pid
-    with contextlib.suppress(OSError):
-        for task in Path(f"/proc/{pid}/task").iterdir():
+    for task in _tasks(pid):
+        with contextlib.suppress(OSError):
             for child in (task / "children").read_text().split():
                 yield from family(int(child))
 
@@ -37,8 +37,15 @@ def wake_ups(pid: int) -> int:
     return sum(
         _status(f"{task}/status", "voluntary_ctxt_switches")
         for member in family(pid)
-        for task in Path(f"/proc/{member}/task").iterdir()
+        for task in _tasks(member)
     )
+
+
+def _tasks(pid: int) -> list[Path]:
+    try:
+        return list(Path(f"/proc/{pid}/task").iterdir())
+    except OSError:  # it ended
+        return []
 
 
 def _own_cpu_s(pid: int) -> float:
