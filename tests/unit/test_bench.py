@@ -110,7 +110,7 @@ def test_the_page_shows_the_picture() -> None:
 
     text = page.document("performance", rows, "make bench", quick=False)
 
-    assert text.endswith("![Requests against the limit](performance.svg)\n")
+    assert "\n![Requests against the limit](performance.svg)\n\n## What was changed" in text
 
 
 def test_the_picture_holds_a_curve_for_each_and_both_limits() -> None:
