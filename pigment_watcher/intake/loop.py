@@ -37,7 +37,7 @@ CLAIM_AT_ONCE = 100
 LISTING_S = 600.0
 #: Seconds between two signs of life in an inbox, and two looks whether events are still heard.
 KEEP_ALIVE_S = 60.0
-EARS_CHECK_S = 10.0
+EARS_CHECK_S = 5.0
 
 Result = TypeVar("Result")
 
