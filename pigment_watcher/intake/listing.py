@@ -159,8 +159,7 @@ class _Look:
             self.seen.odd[path] = _oddity(found.st_mode)
 
     def _note_untaken(self, entry: "os.DirEntry[str]", path: str) -> None:
-        is_news = path not in self._known
-        if is_news and (settle.is_litter(entry.name) or path.lower() in self.seen.markers):
+        if settle.is_litter(entry.name) or path.lower() in self.seen.markers:
             return
         if entry.is_file(follow_symlinks=False):
             self.seen.untaken.add(path)

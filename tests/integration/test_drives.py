@@ -155,6 +155,7 @@ def test_what_a_folder_lies_on_is_remembered_and_forgotten(tmp_path: Path) -> No
     assert drives.of(tmp_path).is_local
     now = drives.expect(tmp_path, Drive().look())
     drives.remember(tmp_path, now)
+    drives.remember(tmp_path, now)
     assert known == {tmp_path: SHARE}
     drives.save()
     drives.save()

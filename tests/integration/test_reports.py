@@ -210,7 +210,7 @@ def test_a_kill_at_any_write_point_leaves_the_file_with_its_texts(
             assert one.job().state.is_final
         if not is_killed:
             break
-    assert len(pigment.pushes()) == points > 15
+    assert len(pigment.pushes()) == points > 18
 
 
 def killed(one: Rig, points: int) -> bool:
